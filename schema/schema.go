@@ -1,0 +1,70 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/linkedin/goavro/v2"
+)
+
+// MaxSchemaText is the longest schema text that ParseSchema takes, in bytes.
+const MaxSchemaText = 1 << 20
+
+// Schema is the schema of a writer, parsed. It is immutable and safe for concurrent use.
+type Schema struct {
+	text        string
+	canonical   string
+	fingerprint uint64
+	root        *node
+	codec       *goavro.Codec
+}
+
+// ParseSchema reads the JSON text of an Avro schema. Any type may stand at the top: that it is no record is an
+// error of the records written with it (ErrNotRecord), and R7 wants to know first whether they decode.
+// Every error is an ErrBadBytes: what such a schema wrote cannot be read.
+func ParseSchema(text []byte) (*Schema, error) {
+	if len(text) > MaxSchemaText {
+		return nil, badBytes("parse schema: the text has %d bytes, more than %d", len(text), MaxSchemaText)
+	}
+	root, err := parseNodes(text)
+	if err != nil {
+		return nil, badBytes("parse schema: %w", err)
+	}
+	canonical, err := canonicalForm(root)
+	if err != nil {
+		return nil, badBytes("parse schema: %w", err)
+	}
+	codec, err := newCodec(root)
+	if err != nil {
+		return nil, badBytes("parse schema: %w", err)
+	}
+	return &Schema{text: string(text), canonical: canonical, fingerprint: rabin(canonical), root: root, codec: codec}, nil
+}
+
+// newCodec turns a panic of goavro into an error: it asserts types of JSON values that it has not checked.
+func newCodec(root *node) (codec *goavro.Codec, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("goavro: %v", p)
+		}
+	}()
+	text, err := goavroForm(root)
+	if err != nil {
+		return nil, err
+	}
+	return goavro.NewCodec(text)
+}
+
+// Text returns the schema as it was written.
+func (s *Schema) Text() string { return s.text }
+
+// Canonical returns the schema's Parsing Canonical Form.
+func (s *Schema) Canonical() string { return s.canonical }
+
+// Fingerprint returns the CRC-64-AVRO fingerprint of the canonical form.
+func (s *Schema) Fingerprint() uint64 { return s.fingerprint }
+
+// Name returns the full name of the type at the top, "" if it has none.
+func (s *Schema) Name() string { return s.root.name }
+
+// Frame returns the single-object frame of what the schema writes.
+func (s *Schema) Frame() Frame { return SingleObjectFrame(s.fingerprint) }

@@ -1,0 +1,30 @@
+package stream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// Push is one record of the graph topic.
+type Push struct {
+	Number int64        // the offset
+	Time   time.Time    // when it was pushed, by the clock of who pushed it
+	ID     string       // the record key: 32 hexadecimal digits, random
+	Graph  *graph.Graph // nil where Err is set
+	Err    error        // why the record is no graph; it is skipped
+}
+
+func readPush(r *kgo.Record) Push {
+	p := Push{Number: r.Offset, Time: r.Timestamp, ID: string(r.Key)}
+	g, err := graph.Parse(r.Value, fmt.Sprintf("%s@%d", r.Topic, r.Offset))
+	if err != nil {
+		p.Err = fmt.Errorf("topic %s, partition %d, offset %d, key %.40q: is not a graph and is skipped: %w", r.Topic, r.Partition, r.Offset, r.Key, err)
+		return p
+	}
+	p.Graph = g
+	return p
+}

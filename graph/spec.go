@@ -1,5 +1,8 @@
 package graph
 
+// The types of a graph as it is written. load.go reads them from a file, check.go says what is refused,
+// snapshot.go writes them.
+
 // Graph is a list of feature specs with the settings of G1, as they were written:
 // parsed and normalised, not yet compiled (Compile) into a plan.
 type Graph struct {
@@ -7,6 +10,32 @@ type Graph struct {
 	HashAlgorithm    Algorithm  // "" where the graph sets none
 	TruncationLength int        // characters; 0 where the graph sets none (G5)
 	Gate             Gate       // GateUnset where the graph sets none
+	Name             string     // of the file, for messages; may be ""
+
+	byKey map[FeatureKey]*Feature // nil in a graph that was not parsed
+}
+
+// Feature returns the feature of a key, or nil.
+func (g *Graph) Feature(key FeatureKey) *Feature {
+	if g.byKey != nil {
+		return g.byKey[key]
+	}
+	for _, f := range g.Features {
+		if f.Key == key {
+			return f
+		}
+	}
+	return nil
+}
+
+// Field returns the field of a key, or nil.
+func (f *Feature) Field(key FieldKey) *Field {
+	for _, field := range f.Fields {
+		if field.Key == key {
+			return field
+		}
+	}
+	return nil
 }
 
 // Gate says when work whose inputs may still change is offered (S3).
@@ -20,14 +49,18 @@ const (
 
 // Feature is one feature spec (metaxy-semantics 8.1).
 type Feature struct {
-	Key         FeatureKey
-	IDColumns   []string
-	Deps        []*Dependency
-	Fields      []*Field
-	Topic       string // where its samples are; "" = the default topic of the namespace
-	Description string
-	Metadata    []byte // canonical JSON, or nil
-	Place       Place
+	Key       FeatureKey
+	IDColumns []string
+	Deps      []*Dependency
+	Fields    []*Field
+	Topic     string // where its samples are; "" = the default topic of the namespace
+	Metadata  []byte // JSON object as metaxy-semantics 2 hashes it (sorted, ASCII); nil if it is empty
+	Place     Place
+
+	Description    string
+	HasDescription bool // false: null, which hashes differently from ""
+
+	source *node // nil in a graph that was not parsed
 }
 
 // Field is one field spec of a feature.
@@ -37,6 +70,12 @@ type Field struct {
 	Deps        FieldDeps
 	Place       Place
 }
+
+// InitialCodeVersion is the code version of a field that sets none.
+const InitialCodeVersion = "__metaxy_initial__"
+
+// AllFields is how a graph writes "every field" where fields are listed.
+const AllFields = "__METAXY_ALL_DEP__"
 
 // FieldDeps are the explicit dependencies of a field. The zero value takes them from the mappings.
 type FieldDeps struct {
@@ -57,9 +96,9 @@ type Dependency struct {
 	Feature   FeatureKey
 	Select    []string // columns after rename; meaningful when HasSelect
 	HasSelect bool
-	Rename    []Rename // sorted by From
+	Rename    []Rename // sorted by From; nil: null, which hashes differently from an empty one
 	Mapping   Mapping
-	Filters   []string // SQL filter texts (metaxy-semantics 7), all of them must hold
+	Filters   []string // SQL filter texts (metaxy-semantics 7), all of them must hold; nil: null, as for Rename
 	Lineage   Lineage
 	Optional  bool
 	Settle    *bool  // S3; nil where not written
@@ -84,6 +123,9 @@ const (
 type Lineage struct {
 	Kind LineageKind
 	On   []string
+
+	// IDGenerationPattern of an Expansion is kept for its spec version and means nothing else.
+	IDGenerationPattern *string
 }
 
 // MappingKind says how fields without explicit dependencies find their parents.
@@ -101,7 +143,7 @@ type Mapping struct {
 	Kind          MappingKind
 	MatchSuffix   bool                    // MapDefault
 	ExcludeFields []FieldKey              // MapDefault
-	Specific      map[FieldKey][]FieldKey // MapSpecific: downstream field to upstream fields
+	Specific      map[FieldKey][]FieldKey // MapSpecific: downstream field to upstream fields, sorted part by part
 }
 
 // Place is where something stands in a graph file, for messages. The zero Place is unknown.

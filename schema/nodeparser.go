@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/freshline/freshline/graph"
 )
 
 const (
-	maxSchemaDepth    = 64   // types within types in a schema's text
-	maxDecimalScale   = 1000 // digits; a decimal beyond is taken as bytes, since its text could be any length
+	maxSchemaDepth    = 64 // types within types in a schema's text
 	maxSchemaNodes    = 100_000
 	maxSchemaFullName = 1024 // bytes
 )
@@ -149,7 +150,7 @@ func (n *node) setLogical(raw map[string]any) {
 		precision, _ := raw["precision"].(float64)
 		scale, given := raw["scale"].(float64)
 		if _, any := raw["scale"]; any != given || precision < 1 || scale < 0 || scale > precision ||
-			scale != math.Trunc(scale) || scale > maxDecimalScale {
+			scale != math.Trunc(scale) || scale > graph.MaxDecimalDigits {
 			return
 		}
 		n.logical, n.scale = logicalDecimal, int(scale)

@@ -15,6 +15,7 @@ type Schema struct {
 	canonical   string
 	fingerprint uint64
 	root        *node
+	shapes      map[*node]*shape // of the records that can stand at the top
 	codec       *goavro.Codec
 }
 
@@ -37,7 +38,14 @@ func ParseSchema(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, badBytes("parse schema: %w", err)
 	}
-	return &Schema{text: string(text), canonical: canonical, fingerprint: rabin(canonical), root: root, codec: codec}, nil
+	s := &Schema{text: string(text), canonical: canonical, fingerprint: rabin(canonical), root: root, codec: codec}
+	s.shapes = make(map[*node]*shape)
+	for _, top := range append([]*node{root}, root.branches...) {
+		if top.kind == avroRecord {
+			s.shapes[top] = newShape(top)
+		}
+	}
+	return s, nil
 }
 
 // newCodec turns a panic of goavro into an error: it asserts types of JSON values that it has not checked.

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/state"
+)
+
+// Config is what an Engine must know of its deployment.
+type Config struct {
+	Partitions int32                           // of rows, and so of every staleness topic: P
+	Topic      func(*graph.FeaturePlan) string // where the samples of a feature are
+	MaxRow     int                             // greatest size of a record of rows, bytes; 0 = DefaultMaxRow
+	Inline     int                             // keys of one fan-out that an epoch visits at once; 0 = DefaultInline
+}
+
+// Limits that hold unless Config says otherwise.
+const (
+	DefaultMaxRow = 768 << 10
+	DefaultInline = 1000
+)
+
+// Engine runs the router and resolver tasks of one process, an epoch at a time: inputs go in
+// (Push, Route, Resolve), Work evaluates what they touched, and Output says what is to be
+// produced. All state is read and written through the overlay of the epoch, so dropping the
+// overlay and calling Abort undoes an epoch. It has no client, clock, goroutine or lock.
+type Engine struct {
+	cfg       Config
+	history   *graph.History
+	plan      *graph.Plan
+	topics    map[string]*graph.FeaturePlan
+	shapes    map[uint64]*graph.Shape // of every graph that was ever pushed
+	routers   map[Source]*router
+	resolvers map[int32]*resolver
+
+	st     *state.Overlay
+	err    error // the first error of the state; ends the epoch
+	budget int   // keys that Work may still visit
+	out    Output
+	eval   evaluation
+	hasher graph.Hasher
+	key    []byte // scratch for keys of the state
+}
+
+// Output is what an epoch produces, in the order in which it is to be produced.
+type Output struct {
+	Rows   []Row
+	Events []Event
+}
+
+// Row is a record of rows. A nil Value takes the record back.
+type Row struct {
+	Partition int32
+	Key       []byte
+	Value     []byte
+}
+
+// New returns an engine without tasks and without a graph.
+func New(cfg Config) *Engine {
+	if cfg.MaxRow == 0 {
+		cfg.MaxRow = DefaultMaxRow
+	}
+	if cfg.Inline == 0 {
+		cfg.Inline = DefaultInline
+	}
+	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}}
+}
+
+// History returns the graphs that have been pushed.
+func (e *Engine) History() *graph.History { return e.history }
+
+// Plan returns the graph in force, nil before the first.
+func (e *Engine) Plan() *graph.Plan { return e.plan }
+
+// Push puts the newest graph of h in force. What that asks of each task follows from its state.
+// For each router task SetTarget should follow, with the end of its log as it is now (E4).
+func (e *Engine) Push(h *graph.History) {
+	e.history, e.plan = h, h.Plan()
+	e.topics = make(map[string]*graph.FeaturePlan, len(e.plan.Features))
+	for _, f := range e.plan.Features {
+		e.topics[e.cfg.Topic(f)] = f
+	}
+	e.shapes = map[uint64]*graph.Shape{}
+	for _, key := range h.FeatureKeys() {
+		for _, shape := range h.Shapes(key) {
+			e.shapes[shape.Name] = shape
+		}
+	}
+	for _, r := range e.routers {
+		r.begun = false
+	}
+	for _, r := range e.resolvers {
+		r.forget()
+	}
+}
+
+// Begin starts an epoch: reads and writes go through o until the next Begin.
+func (e *Engine) Begin(o *state.Overlay) {
+	e.st, e.err = o, nil
+	e.out.Rows, e.out.Events = e.out.Rows[:0], e.out.Events[:0]
+	for _, r := range e.routers {
+		r.begun = false
+	}
+}
+
+// Output returns what the epoch produces. It is valid until the next Begin.
+func (e *Engine) Output() *Output { return &e.out }
+
+// Commit says that the overlay of the epoch has been applied.
+func (e *Engine) Commit() {
+	for _, r := range e.routers {
+		r.committed = r.position
+	}
+}
+
+// Abort undoes what the tasks remember of the epoch; the caller drops the overlay and may
+// give the same inputs again.
+func (e *Engine) Abort() {
+	for _, r := range e.routers {
+		r.position = r.committed
+	}
+	for _, r := range e.resolvers {
+		r.forget()
+		clear(r.jobs)
+	}
+}
+
+// NeedGraphError says that a record was filed under a graph that the engine has not seen.
+type NeedGraphError struct{ Number int64 }
+
+func (e *NeedGraphError) Error() string {
+	return fmt.Sprintf("a record was filed under graph %d, which has not been read yet", e.Number)
+}
+
+// fail keeps the first error of the state.
+func (e *Engine) fail(err error) {
+	if err != nil && e.err == nil {
+		e.err = fmt.Errorf("read state: %w", err)
+	}
+}
+
+func (e *Engine) get(key []byte) ([]byte, bool) {
+	value, ok, err := e.st.Get(key)
+	e.fail(err)
+	return value, ok && err == nil
+}
+
+func (e *Engine) scan(from, to []byte, fn func(key, value []byte) bool) {
+	e.fail(e.st.Scan(from, to, fn))
+}
+
+// first returns a copy of the first key from from on, below to.
+func (e *Engine) first(from, to []byte) (key []byte) {
+	e.scan(from, to, func(k, _ []byte) bool {
+		key = append([]byte{}, k...)
+		return false
+	})
+	return key
+}
+
+// Work evaluates what has been touched, and goes on with scans and sweeps, visiting about
+// budget keys. It reports whether work is left for later epochs.
+func (e *Engine) Work(budget int) (more bool, err error) {
+	if e.plan == nil {
+		return false, e.err
+	}
+	e.budget = budget
+	for _, r := range e.sortedRouters() {
+		more = e.workRouter(r) || more
+	}
+	for _, r := range e.sortedResolvers() {
+		more = e.workResolver(r) || more
+	}
+	return more, e.err
+}
+
+// ErrNoTask says that an input came for a task that the engine does not run.
+var ErrNoTask = errors.New("no such task")
+
+func (e *Engine) sortedRouters() []*router {
+	list := make([]*router, 0, len(e.routers))
+	for _, r := range e.routers {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b *router) int { return a.source.compare(b.source) })
+	return list
+}
+
+func (e *Engine) sortedResolvers() []*resolver {
+	list := make([]*resolver, 0, len(e.resolvers))
+	for _, r := range e.resolvers {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b *resolver) int { return int(a.q - b.q) })
+	return list
+}

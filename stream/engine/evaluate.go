@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// evaluation answers for the match keys of one feature: it computes the expected row of a match
+// key once, judges the own rows that are there, and emits where the answer differs from what was
+// last emitted. One evaluation is kept by the engine and used again and again.
+type evaluation struct {
+	e    *Engine
+	r    *resolver
+	f    *graph.FeaturePlan
+	job  *job
+	left int // keys that may still be visited; below 0 is possible by one
+
+	match []byte // the tuple of the match key at hand
+	ends  []int  // for each column of Layout where it ends in match
+	null  bool   // a column of match is null: it joins with nothing (J2)
+
+	inputs   []graph.Input
+	group    graph.Group
+	presence graph.Presence
+	expected *graph.Expectation
+	seen     inputLog
+	last     judged
+	columns  []graph.Column
+}
+
+// evaluate prepares the engine's evaluation for a job.
+func (e *Engine) evaluate(r *resolver, j *job, limit int) *evaluation {
+	ev := &e.eval
+	ev.e, ev.r, ev.f, ev.job, ev.left = e, r, j.feature, j, limit
+	return ev
+}
+
+// run evaluates the job from a position on (empty: from the start) up to stop (empty: to the
+// end), as far as it may. It returns where to go on, or that it is done. A position is a match
+// key and the suffix of an own row: the tuple, tupleEnd, the tuple.
+func (ev *evaluation) run(from, stop []byte) (position []byte, done bool) {
+	at, suffix := splitPosition(from)
+	stopAt, stopSuffix := splitPosition(stop)
+	if ev.job.columns == len(ev.f.Layout) {
+		return ev.visit(ev.job.prefix, suffix, stopSuffix)
+	}
+	bound := at
+	if bound == nil {
+		bound = ev.job.prefix
+	}
+	for {
+		match := ev.next(bound)
+		if match == nil || ev.e.err != nil {
+			return nil, true
+		}
+		if !bytes.Equal(match, at) {
+			suffix = nil
+		}
+		var until []byte
+		if stopAt != nil {
+			switch c := bytes.Compare(match, stopAt); {
+			case c > 0 || c == 0 && len(stopSuffix) == 0:
+				return nil, true
+			case c == 0:
+				until = stopSuffix
+			}
+		}
+		if ev.left <= 0 {
+			return append(append(slices.Clone(match), tupleEnd), suffix...), false
+		}
+		if position, done := ev.visit(match, suffix, until); !done {
+			return position, false
+		}
+		bound = append(slices.Clone(match), tupleTop)
+	}
+}
+
+func splitPosition(position []byte) (match, suffix []byte) {
+	at := tupleLen(position)
+	if at < 0 {
+		return nil, nil
+	}
+	return position[:at], position[at+1:]
+}
+
+// next returns the first match key under the job's prefix that is not below bound and at which
+// something lies: a row of a dependency that has all columns of M, an own row, or an event.
+func (ev *evaluation) next(bound []byte) []byte {
+	f := ev.f
+	join, _, _ := cut(ev.job.prefix, f.K)
+	rest := bound[len(join):]
+	under := ev.job.prefix[len(join):]
+	var best []byte
+	look := func(section byte, name []byte) {
+		base := joinedKey(nil, ev.r.q, join, section, name)
+		from := append(slices.Clone(base), rest...)
+		to := append(slices.Clone(base), under...)
+		key := ev.e.first(from, append(to, tupleTop))
+		if key == nil {
+			return
+		}
+		head, _, ok := cut(key[len(base):], len(f.Layout)-f.K)
+		if !ok {
+			return
+		}
+		if match := append(slices.Clone(join), head...); best == nil || bytes.Compare(match, best) < 0 {
+			best = match
+		}
+	}
+	for _, d := range f.Deps {
+		if d.Full {
+			look(sectionRows, d.Edge.Name[:])
+		}
+	}
+	look(sectionRows, f.Own.Name[:])
+	shape := nameOf(f.Shape.Name)
+	look(sectionPages, shape[:])
+	return best
+}
+
+// visit evaluates one match key: the expected row, the key of M, and the own rows that were
+// touched, or all from a suffix on up to another.
+func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done bool) {
+	ev.left--
+	ev.begin(match)
+	f := ev.f
+	if len(from) == 0 {
+		ev.visitInput()
+	}
+	if f.MatchIsIDs {
+		return nil, true
+	}
+	if ev.job.all {
+		suffix, done := ev.visitAll(from, stop)
+		if done {
+			return nil, true
+		}
+		return append(append(slices.Clone(match), tupleEnd), suffix...), false
+	}
+	suffixes := make([]string, 0, len(ev.job.suffixes))
+	for suffix := range ev.job.suffixes {
+		suffixes = append(suffixes, suffix)
+	}
+	slices.Sort(suffixes)
+	for _, suffix := range suffixes {
+		ev.left--
+		ev.visitOwn([]byte(suffix))
+	}
+	return nil, true
+}
+
+// begin finds the expected row of a match key.
+func (ev *evaluation) begin(match []byte) {
+	ev.match = append(ev.match[:0], match...)
+	ev.ends = ev.ends[:0]
+	ev.null = false
+	for rest := ev.match; len(rest) > 0; {
+		next, err := graph.SkipValue(rest)
+		if err != nil {
+			break
+		}
+		ev.null = ev.null || graph.IsNull(rest)
+		rest = next
+		ev.ends = append(ev.ends, len(ev.match)-len(rest))
+	}
+	ev.last.reset()
+	ev.seen.reset()
+	ev.expected = nil
+	ev.presence = graph.Absent
+	if ev.null || ev.f.Root() || len(ev.ends) < len(ev.f.Layout) {
+		return
+	}
+	for len(ev.inputs) < len(ev.f.Deps) {
+		ev.inputs = append(ev.inputs, graph.Input{})
+	}
+	for _, i := range ev.f.InputOrder {
+		ev.gather(i)
+	}
+	ev.presence = ev.f.Presence(ev.inputs)
+	if ev.presence == graph.Ready {
+		ev.expected = ev.e.hasher.Expect(ev.f, ev.inputs)
+	}
+}
+
+// join returns the tuple of the join key, rest what the first n columns of Layout have besides.
+func (ev *evaluation) join() []byte      { return ev.match[:ev.ends[ev.f.K-1]] }
+func (ev *evaluation) rest(n int) []byte { return ev.match[ev.ends[ev.f.K-1]:ev.ends[n-1]] }
+func (ev *evaluation) matchRest() []byte { return ev.rest(len(ev.f.Layout)) }
+
+// visitInput emits for the key of M: of an expansion the event of the parent (S6), where M and
+// the ids are one set that of the sample, else that of a row that is not there.
+func (ev *evaluation) visitInput() {
+	f := ev.f
+	switch {
+	case f.Expands:
+		if ev.null {
+			ev.emit(nil, graph.ScopeInput, graph.Judgement{}, nil)
+			return
+		}
+		family := ev.family()
+		ev.last.children, ev.last.notCurrent = family.Children, family.NotCurrent
+		ev.emit(nil, graph.ScopeInput, family.Judge(f, ev.presence), nil)
+	case f.MatchIsIDs:
+		own := ev.own(nil)
+		if own == nil {
+			ev.emit(nil, graph.ScopeSample, f.JudgeMissing(ev.presence), nil)
+			return
+		}
+		ev.emit(nil, graph.ScopeSample, f.Judge(&own.row, ev.presence, ev.expected), own)
+	default:
+		var j graph.Judgement
+		if !ev.anyOwn() {
+			j = f.JudgeMissing(ev.presence)
+		}
+		ev.emit(nil, graph.ScopeInput, j, nil)
+	}
+}
+
+// family counts the children of the parent by their classes.
+func (ev *evaluation) family() (family graph.Family) {
+	own := ev.f.Own
+	prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionClasses, own.Name[:]), ev.matchRest()...)
+	prefix = append(prefix, tupleEnd)
+	var s stored
+	ev.e.scan(prefix, prefixAbove(prefix), func(_, value []byte) bool {
+		b := byteReader{b: value}
+		n := int64(b.uvarint())
+		if err := s.decodeJudged(b.b); err != nil {
+			ev.e.fail(err)
+			return false
+		}
+		family.Add(ev.f.Judge(&s.row, ev.presence, ev.expected), n)
+		return true
+	})
+	return family
+}
+
+// prefixAbove returns the key above every key that begins with prefix, which ends in tupleEnd.
+func prefixAbove(prefix []byte) []byte {
+	to := slices.Clone(prefix)
+	to[len(to)-1]++
+	return to
+}
+
+// ownPrefix is the key of the own rows at the match key whose suffix begins with suffix.
+func (ev *evaluation) ownPrefix(suffix []byte) []byte {
+	key := joinedKey(nil, ev.r.q, ev.join(), sectionRows, ev.f.Own.Name[:])
+	return append(append(key, ev.matchRest()...), suffix...)
+}
+
+// own returns the own row with a suffix, nil if there is none. Of several record keys that are
+// one sample the latest write counts (R2).
+func (ev *evaluation) own(suffix []byte) *stored {
+	prefix := append(ev.ownPrefix(suffix), tupleEnd)
+	var best *stored
+	ev.e.scan(prefix, prefixAbove(prefix), func(_, value []byte) bool {
+		s := &stored{}
+		if err := s.decodeState(slices.Clone(value)); err != nil {
+			ev.e.fail(err)
+			return false
+		}
+		if best == nil || s.later(best) {
+			best = s
+		}
+		return true
+	})
+	return best
+}
+
+// later orders the writes of one sample under several record keys (R2).
+func (s *stored) later(o *stored) bool {
+	if s.offset != o.offset {
+		return s.offset > o.offset
+	}
+	return s.partition > o.partition
+}
+
+func (ev *evaluation) anyOwn() bool {
+	prefix := ev.ownPrefix(nil)
+	return ev.e.first(prefix, append(slices.Clone(prefix), tupleTop)) != nil
+}
+
+// visitOwn judges one own row, which may be gone.
+func (ev *evaluation) visitOwn(suffix []byte) {
+	own := ev.own(suffix)
+	if own == nil {
+		ev.emit(suffix, graph.ScopeSample, graph.Judgement{}, nil)
+		return
+	}
+	ev.emit(suffix, graph.ScopeSample, ev.f.Judge(&own.row, ev.presence, ev.expected), own)
+}

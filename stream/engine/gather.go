@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// inputLog remembers the inputs of the match key at hand: the digest of all of them, which goes
+// into the id of the work (E3), and the first of them, which an event lists (E6).
+type inputLog struct {
+	hash  xxh3.Hasher
+	rows  []inputRow
+	bytes int
+	total int
+}
+
+// inputRow is one row of a dependency, as it is in the state.
+type inputRow struct {
+	dep   int
+	key   []byte // the tuple behind the join key
+	value []byte
+}
+
+// Limits of what an event lists of its inputs (E6).
+const (
+	maxInputs     = 100
+	maxInputBytes = 64 << 10
+	maxInputSize  = 4 << 10
+)
+
+func (l *inputLog) reset() {
+	l.hash.Reset()
+	l.rows, l.bytes, l.total = l.rows[:0], 0, 0
+}
+
+// gather reads the rows of one dependency at the match key.
+func (ev *evaluation) gather(dep int) {
+	d := ev.f.Deps[dep]
+	in := &ev.inputs[dep]
+	in.Present = false
+	rest := ev.rest(d.N)
+	prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionRows, d.Edge.Name[:]), rest...)
+	skip := len(prefix) - len(rest)
+	if d.Spec.Lineage.Kind == graph.Aggregation {
+		ev.gatherGroup(dep, prefix, skip)
+		return
+	}
+	prefix = append(prefix, tupleEnd)
+	var best stored
+	var key, value []byte
+	ev.e.scan(prefix, prefixAbove(prefix), func(k, v []byte) bool {
+		var s stored
+		if err := s.decodeState(v); err != nil {
+			ev.e.fail(err)
+			return false
+		}
+		if value == nil || s.later(&best) {
+			best, key, value = s, append(key[:0], k[skip:len(k)-8-1]...), append(value[:0], v...)
+		}
+		return true
+	})
+	if value == nil {
+		return
+	}
+	best.rest = value[len(value)-len(best.rest):]
+	if !ev.passes(d, &best) {
+		return
+	}
+	d.RowInput(&best.row, in)
+	ev.note(dep, d, key, value, &best)
+}
+
+// gatherGroup reads a group in the order of J5.
+func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
+	d := ev.f.Deps[dep]
+	ev.group.Reset(d)
+	add := func(key, value []byte, s *stored) {
+		if ev.passes(d, s) {
+			ev.group.Add(d, &s.row)
+			ev.note(dep, d, key, value, s)
+		}
+	}
+	var s, held stored
+	var heldKey, heldValue []byte
+	ev.e.scan(prefix, append(slices.Clone(prefix), tupleTop), func(k, v []byte) bool {
+		if err := s.decodeState(v); err != nil {
+			ev.e.fail(err)
+			return false
+		}
+		key := k[skip : len(k)-8-1]
+		if !d.Upstream.ManyKeys {
+			add(key, v, &s)
+			return true
+		}
+		// Of several record keys that are one sample, side by side here, the latest counts (R2).
+		if heldValue != nil && bytes.Equal(key, heldKey) {
+			if !s.later(&held) {
+				return true
+			}
+		} else if heldValue != nil {
+			add(heldKey, heldValue, &held)
+		}
+		heldKey, heldValue = slices.Clone(key), slices.Clone(v)
+		held = stored{}
+		ev.e.fail(held.decodeState(heldValue))
+		return true
+	})
+	if heldValue != nil {
+		add(heldKey, heldValue, &held)
+	}
+	ev.group.Input(d, &ev.e.hasher, &ev.inputs[dep])
+}
+
+// passes applies the filters of a view to a row of an own edge; on other edges they were applied
+// when the row was filed.
+func (ev *evaluation) passes(d *graph.DepPlan, s *stored) bool {
+	if !d.View.Shared() || !d.View.Filters() {
+		return true
+	}
+	ev.columns = s.columns(ev.columns[:0])
+	return d.View.Passes(ev.columns)
+}
+
+// note adds a row to the inputs.
+func (ev *evaluation) note(dep int, d *graph.DepPlan, key, value []byte, s *stored) {
+	l := &ev.seen
+	l.total++
+	b := appendText(nil, string(d.Upstream.Key))
+	b = appendText(b, key)
+	for i := range s.row.Fields {
+		b = appendText(appendText(b, s.row.Fields[i].Name), s.row.Fields[i].DataVersion)
+	}
+	_, _ = l.hash.Write(b) // a hash never fails
+	if d.View.Shared() && d.View.Changes() {
+		ev.columns = s.columns(ev.columns[:0])
+		for _, c := range d.View.Select(nil, ev.columns) {
+			_, _ = l.hash.Write(graph.AppendValue(appendText(nil, c.Name), c.Value))
+		}
+	} else {
+		r := byteReader{b: s.rest}
+		r.uvarint()
+		_, _ = l.hash.Write(r.b)
+	}
+	if len(l.rows) < maxInputs && l.bytes+len(value) <= 4*maxInputBytes {
+		l.bytes += len(value)
+		l.rows = append(l.rows, inputRow{dep: dep, key: slices.Clone(key), value: slices.Clone(value)})
+	}
+}

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/state"
+)
+
+// A feature is open in a partition once all its edges are marked by every task of their logs,
+// and, where a push has moved its keys, once every partition has taken back what it had under
+// the earlier join key (E4). Only open features are evaluated; opening one starts a sweep.
+
+// applyMark keeps or takes back a mark of hydration.
+func (e *Engine) applyMark(r *resolver, k *rowsKey, value []byte) {
+	key := binary.BigEndian.AppendUint64(append(partKey(nil, r.q, partMarks), k.edge[:]...), k.source.hash())
+	if value == nil {
+		e.st.Delete(key)
+	} else {
+		e.st.Set(key, value)
+	}
+	r.forget()
+}
+
+// applyMoved keeps the mark of a partition that has taken back.
+func (e *Engine) applyMoved(r *resolver, k *rowsKey) {
+	key := append(partKey(nil, r.q, partMoved), k.edge[:]...)
+	e.st.Set(binary.BigEndian.AppendUint32(key, uint32(k.source.Partition)), nil)
+	r.forget()
+}
+
+// load reads the marks of a task from its state.
+func (e *Engine) load(r *resolver) {
+	if r.ready {
+		return
+	}
+	r.ready = true
+	r.marks, r.moved = map[graph.EdgeName]*hydration{}, map[uint64]int32{}
+	prefix := partKey(nil, r.q, partMarks)
+	e.scan(prefix, state.PrefixEnd(prefix), func(key, value []byte) bool {
+		b := byteReader{b: value}
+		name := graph.EdgeName(key[len(prefix):])
+		h := r.marks[name]
+		if h == nil {
+			h = &hydration{}
+			r.marks[name] = h
+		}
+		h.have++
+		h.want = max(h.want, int32(b.uvarint()))
+		return true
+	})
+	prefix = partKey(nil, r.q, partMoved)
+	e.scan(prefix, state.PrefixEnd(prefix), func(key, _ []byte) bool {
+		r.moved[binary.BigEndian.Uint64(key[len(prefix):])]++
+		return true
+	})
+}
+
+// hydrated reports whether a feature may be evaluated.
+func (e *Engine) hydrated(r *resolver, f *graph.FeaturePlan) bool {
+	if !r.marked(f.Own) {
+		return false
+	}
+	for _, d := range f.Deps {
+		if !r.marked(d.Edge) {
+			return false
+		}
+	}
+	return f.Moved == 0 || r.moved[f.Moved] >= e.cfg.Partitions
+}
+
+func (r *resolver) marked(edge *graph.Edge) bool {
+	h := r.marks[edge.Name]
+	return h != nil && h.have >= h.want
+}
+
+// applied is what a resolver task has done under a graph. Its bytes: uvarint number of the graph;
+// uvarint number of open features; their keys; uvarint number of moves for which it has said
+// that it has taken back; their names.
+type applied struct {
+	graph int64
+	open  []graph.FeatureKey
+	moves []uint64
+}
+
+func (e *Engine) applied(r *resolver) (a applied, ok bool) {
+	value, ok := e.get(partKey(e.key[:0], r.q, partGraph))
+	if !ok {
+		return a, false
+	}
+	b := byteReader{b: value}
+	a.graph = int64(b.uvarint())
+	for n := b.uvarint(); n > 0 && !b.bad; n-- {
+		a.open = append(a.open, graph.FeatureKey(b.bytes()))
+	}
+	for n := b.uvarint(); n > 0 && !b.bad; n-- {
+		if name := b.take(8); name != nil {
+			a.moves = append(a.moves, binary.BigEndian.Uint64(name))
+		}
+	}
+	return a, !b.bad
+}
+
+func (e *Engine) setApplied(r *resolver, a applied) {
+	value := binary.AppendUvarint(nil, uint64(a.graph))
+	value = binary.AppendUvarint(value, uint64(len(a.open)))
+	for _, key := range a.open {
+		value = appendText(value, string(key))
+	}
+	value = binary.AppendUvarint(value, uint64(len(a.moves)))
+	for _, name := range a.moves {
+		value = binary.BigEndian.AppendUint64(value, name)
+	}
+	e.st.Set(partKey(e.key[:0], r.q, partGraph), value)
+}
+
+// openFeatures brings the task up to the graph in force and to the marks that it has, and starts
+// the sweeps that this asks for.
+func (e *Engine) openFeatures(r *resolver) {
+	if r.open {
+		return
+	}
+	r.open = true
+	e.load(r)
+	a, ok := e.applied(r)
+	changed := false
+	if !ok || a.graph != e.plan.Number {
+		a = applied{graph: e.plan.Number, moves: a.moves}
+		e.dropDirty(r) // the sweep visits every key
+		e.triggerSweep(r, nil, Origin{Topic: "", Offset: e.plan.Number})
+		changed = true
+	}
+	for _, f := range e.plan.Features {
+		if slices.Contains(a.open, f.Key) || !e.hydrated(r, f) {
+			continue
+		}
+		a.open = append(a.open, f.Key)
+		e.triggerSweep(r, f, Origin{Offset: e.plan.Number})
+		changed = true
+	}
+	if changed {
+		e.setApplied(r, a)
+	}
+	r.opened = a.open
+}
+
+// isOpen reports whether a feature is evaluated.
+func (r *resolver) isOpen(f *graph.FeaturePlan) bool { return slices.Contains(r.opened, f.Key) }

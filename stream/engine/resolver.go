@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// resolver is the task of one partition of rows.
+type resolver struct {
+	q      int32
+	jobs   map[string]*job // touched in this epoch
+	marks  map[graph.EdgeName]*hydration
+	moved  map[uint64]int32 // name of a move → partitions that have taken back
+	ready  bool             // marks and moved hold what the state has
+	open   bool             // opened is up to date with marks and graph
+	opened []graph.FeatureKey
+}
+
+// hydration counts the marks of one edge.
+type hydration struct{ have, want int32 }
+
+// forget drops what is only a view of the state.
+func (r *resolver) forget() { r.ready, r.open = false, false }
+
+// AddResolver adds the task of one partition of rows.
+func (e *Engine) AddResolver(q int32) { e.resolvers[q] = &resolver{q: q, jobs: map[string]*job{}} }
+
+// RemoveResolver removes a task; its state stays.
+func (e *Engine) RemoveResolver(q int32) { delete(e.resolvers, q) }
+
+// Resolve applies one record of rows. A NeedGraphError asks for newer graphs to be pushed first;
+// then the record is to be given again.
+func (e *Engine) Resolve(q int32, key, value []byte) error {
+	r := e.resolvers[q]
+	if r == nil {
+		return fmt.Errorf("resolve a record of rows/%d: %w", q, ErrNoTask)
+	}
+	k, err := parseRowsKey(key)
+	if err != nil {
+		return err
+	}
+	switch k.kind {
+	case recordOwn, recordEdge:
+		e.applyRow(r, &k, value)
+	case recordMark:
+		e.applyMark(r, &k, value)
+	case recordMoved:
+		e.applyMoved(r, &k)
+	case recordGraph:
+		b := byteReader{b: value}
+		if number := int64(b.uvarint()); value != nil && (e.plan == nil || number > e.plan.Number) {
+			return &NeedGraphError{number}
+		}
+	}
+	return e.err
+}
+
+// applyRow keeps, replaces or takes back one row, and touches what reads it.
+func (e *Engine) applyRow(r *resolver, k *rowsKey, value []byte) {
+	if e.plan == nil {
+		return
+	}
+	edge := e.plan.Edge(k.edge)
+	if edge == nil {
+		return // of an edge older than the graph: what the state has of it goes with the sweep
+	}
+	key := rowKey(nil, r.q, k.edge, k.join, k.rest, k.hash())
+	old, had := e.get(key)
+	old = slices.Clone(old)
+	var next []byte
+	if value != nil {
+		var s stored
+		if err := s.decode(value); err != nil {
+			e.fail(fmt.Errorf("rows/%d: %w", r.q, err))
+			return
+		}
+		if !s.shadowed {
+			next = append(binary.AppendUvarint(nil, uint64(k.source.Partition)), value...)
+		}
+	}
+	switch {
+	case next == nil && !had:
+		return
+	case next == nil:
+		e.st.Delete(key)
+	case had && bytes.Equal(old, next):
+		return
+	default:
+		e.st.Set(key, next)
+	}
+	cause := causeOf(k.source, next, old)
+	if edge.Own {
+		e.applyOwn(r, edge, k, old, next, cause)
+	}
+	if bytes.Equal(seenInState(old), seenInState(next)) {
+		return
+	}
+	for _, reader := range edge.Readers {
+		n := reader.Feature.Deps[reader.Dep].N - edge.K
+		head, _, ok := cut(k.rest, n)
+		if !ok {
+			continue
+		}
+		e.touchAll(r, reader.Feature, append(slices.Clone(k.join), head...), edge.K+n, cause)
+	}
+}
+
+// applyOwn keeps what follows from the own rows of a feature: the classes of the children of
+// a parent, and the index by id; and touches the row.
+func (e *Engine) applyOwn(r *resolver, edge *graph.Edge, k *rowsKey, old, next []byte, cause Origin) {
+	f := edge.Upstream
+	match, suffix, ok := cut(k.rest, edge.N-edge.K)
+	if !ok {
+		return
+	}
+	if f.Expands {
+		e.count(r, edge, k.join, match, old, -1)
+		e.count(r, edge, k.join, match, next, 1)
+	}
+	full := append(slices.Clone(k.join), match...)
+	if f.Expands && (old == nil) != (next == nil) {
+		e.indexByID(r, edge, full, suffix, next != nil)
+	}
+	e.touchOwn(r, f, full, suffix, cause)
+}
+
+// seenInState returns the part of a row's bytes in the state that readers see.
+func seenInState(value []byte) []byte {
+	if value == nil {
+		return nil
+	}
+	b := byteReader{b: value}
+	b.uvarint()
+	return seenOf(b.b)
+}
+
+// causeOf makes the origin of a change to a row: of the write, or for a row that is taken back
+// of the write that it was.
+func causeOf(source Source, next, old []byte) Origin {
+	value := next
+	if value == nil {
+		value = old
+	}
+	var s stored
+	if value == nil || s.decodeState(value) != nil {
+		return Origin{}
+	}
+	return Origin{Topic: source.Topic, Partition: source.Partition, Offset: s.offset, Time: s.time, Trace: s.trace}
+}
+
+// indexByID keeps the match key of a sample whose ids do not hold it.
+func (e *Engine) indexByID(r *resolver, edge *graph.Edge, match, suffix []byte, there bool) {
+	vals := values(values(nil, match), suffix)
+	ids := graph.AppendTuple(nil, edge.Upstream.Shape.SampleIDs(nil, vals)...)
+	key := append(append(partKey(nil, r.q, partByID), edge.Name[:]...), ids...)
+	if there {
+		e.st.Set(key, match)
+		return
+	}
+	if at, ok := e.get(key); ok && bytes.Equal(at, match) {
+		e.st.Delete(key)
+	}
+}
+
+// The children of one parent that are judged alike are a class: their number is kept under
+// the digest of what is judged, with those bytes, so that the parent's event is exact however
+// many children there are (S6). Value: uvarint count, what is judged.
+
+func classKey(r *resolver, edge *graph.Edge, join, match, judged []byte) []byte {
+	key := append(joinedKey(nil, r.q, join, sectionClasses, edge.Name[:]), match...)
+	return binary.BigEndian.AppendUint64(append(key, tupleEnd), xxhash.Sum64(judged))
+}
+
+// count adds a child to its class, or takes it away.
+func (e *Engine) count(r *resolver, edge *graph.Edge, join, match, value []byte, by int64) {
+	if value == nil {
+		return
+	}
+	var s stored
+	if err := s.decodeState(value); err != nil {
+		e.fail(err)
+		return
+	}
+	key := classKey(r, edge, join, match, s.judged)
+	var n int64
+	if was, ok := e.get(key); ok {
+		b := byteReader{b: was}
+		n = int64(b.uvarint())
+	}
+	if n += by; n <= 0 {
+		e.st.Delete(key)
+		return
+	}
+	e.st.Set(key, append(binary.AppendUvarint(nil, uint64(n)), s.judged...))
+}

@@ -84,11 +84,13 @@ type membership struct {
 	closeOnce    sync.Once
 	closeErr     error
 
+	subscribing sync.Mutex // held for the whole of SetTopics
+	topics      []string   // sorted
+
 	mu         sync.Mutex // guards what follows; held for no call out
 	memberID   string
 	generation int32
-	topics     []string // sorted
-	fenced     bool     // another process has our instance id
+	fenced     bool // another process has our instance id
 }
 
 // newMembership checks the configuration. It starts the background work of a
@@ -214,15 +216,16 @@ func (h groupErrors) OnGroupManageError(err error) {
 
 // SetTopics changes what the process takes its share of. What it no longer
 // wants is revoked, what is new is assigned, both by a rebalance that follows.
-// Topics that do not exist yet are taken up when they do.
+// Topics that do not exist yet are taken up when they do. It waits for the
+// client and must not be called by the Handler.
 func (m *membership) SetTopics(topics []string) {
+	m.subscribing.Lock()
+	defer m.subscribing.Unlock()
 	topics = slices.Clone(topics)
 	slices.Sort(topics)
 	topics = slices.Compact(topics)
-	m.mu.Lock()
 	before := m.topics
 	m.topics = topics
-	m.mu.Unlock()
 
 	var added, gone []string
 	for _, topic := range topics {

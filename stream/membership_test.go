@@ -135,6 +135,7 @@ func TestAStaticRestartKeepsItsPartitions(t *testing.T) {
 func TestTopicsAreAddedAndTakenAway(t *testing.T) {
 	b := startTxBroker(t)
 	one, two := b.topic(t, 2), b.topic(t, 3)
+	b.produce(t, one, 0, "not for this client")
 	m, own := startMember(t, b, txName("group"), txName("a"), one)
 	eventually(t, "the first topic", func() bool { return len(own.partitions(one)) == 2 })
 	m.SetTopics([]string{one, two, one})
@@ -146,6 +147,13 @@ func TestTopicsAreAddedAndTakenAway(t *testing.T) {
 	eventually(t, "the first topic to be revoked", func() bool { return len(own.partitions(one)) == 0 })
 	m.SetTopics([]string{one, two})
 	eventually(t, "the first topic again", func() bool { return len(own.partitions(one)) == 2 })
+	later := txName("topic")
+	m.SetTopics([]string{one, two, later})
+	if _, err := b.admin.CreateTopic(txCtx(t), 2, 1, nil, later); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = b.admin.DeleteTopic(context.Background(), later) })
+	eventually(t, "the topic that was made later", func() bool { return len(own.partitions(later)) == 2 })
 	if got := m.client.BufferedFetchRecords(); got != 0 {
 		t.Errorf("it fetched %d records", got)
 	}

@@ -97,7 +97,7 @@ func (l *logReader) readLogs(ctx context.Context, starts map[string]map[int32]in
 	}
 	client.AddConsumePartitions(consume)
 
-	wait := stallAfter
+	wait := 5 * stallAfter // the client has yet to connect
 	for len(todo) > 0 {
 		poll, cancel := context.WithTimeout(ctx, wait)
 		fetches := client.PollRecords(poll, pollRecords)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,8 +21,9 @@ func (l *logReader) probe(ctx context.Context, client *kgo.Client, todo map[stri
 	}
 	meta, err := fetchTopics(ctx, client, topics)
 	if err != nil {
-		if judge(err) == verdictReject {
-			return err
+		// The topics were there when the reading began.
+		if judge(err) == verdictReject || errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("look at the tails: %w", err)
 		}
 		return nil // next time
 	}
@@ -81,19 +83,23 @@ func (l *logReader) tailIsEmpty(ctx context.Context, broker *kgo.Broker, topic s
 	return true, nil
 }
 
+// tailBytes bounds a look at a tail. A broker gives the first batch whole, also
+// when it is larger; most looks meet a log that is only slow to come.
+const tailBytes = 16 << 10
+
 // fetchTail asks one broker for one partition, outside of the sessions of the
 // client. One partition a request: in a larger one the broker leaves out what
 // exceeds its bounds, which cannot be told from "there is nothing". Not ok
 // means that this broker cannot say now.
 func fetchTail(ctx context.Context, broker *kgo.Broker, topic string, id [16]byte, partition int32, offset int64) (kmsg.FetchResponseTopicPartition, bool, error) {
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = -1, 0, 0, 1<<20
+	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = -1, 0, 0, tailBytes
 	req.IsolationLevel = 1
 	req.SessionID, req.SessionEpoch = 0, -1
 	rt := kmsg.NewFetchRequestTopic()
 	rt.Topic, rt.TopicID = topic, id
 	fp := kmsg.NewFetchRequestTopicPartition()
-	fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = partition, offset, 1<<20
+	fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = partition, offset, tailBytes
 	rt.Partitions = append(rt.Partitions, fp)
 	req.Topics = append(req.Topics, rt)
 

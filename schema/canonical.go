@@ -11,25 +11,28 @@ const maxCanonical = 4 << 20 // bytes
 
 var errCanonicalTooLong = errors.New("written out with full names the schema is longer than 4 MiB")
 
-// schemaWriter writes nodes as a schema without attributes. With goavro set it gives named types the short
-// names of goavro's copy; else it writes the Parsing Canonical Form of the Avro specification.
+// form is a way to write a schema without what does not matter.
+type form uint8
+
+const (
+	// canonicalForm is the Parsing Canonical Form of the Avro specification, which has no logical types.
+	canonicalForm form = iota
+	// goavroForm is what goavro is given: no logical types, so that it hands out plain integers, text and
+	// bytes, and names that no namespace rule can change.
+	goavroForm
+	// typedForm is the canonical form with the logical types. It is no JSON, and only compared.
+	typedForm
+)
+
+// schemaWriter writes nodes as a schema in some form.
 type schemaWriter struct {
 	strings.Builder
-	goavro  bool
+	form    form
 	defined map[*node]bool
 }
 
-// canonicalForm returns the Parsing Canonical Form of a schema.
-func canonicalForm(root *node) (string, error) {
-	w := schemaWriter{defined: make(map[*node]bool)}
-	err := w.write(root)
-	return w.String(), err
-}
-
-// goavroForm returns the schema that goavro is given: no logical types, so that it hands out plain integers,
-// text and bytes, and names that no namespace rule can change.
-func goavroForm(root *node) (string, error) {
-	w := schemaWriter{goavro: true, defined: make(map[*node]bool)}
+func (f form) text(root *node) (string, error) {
+	w := schemaWriter{form: f, defined: make(map[*node]bool)}
 	err := w.write(root)
 	return w.String(), err
 }
@@ -39,8 +42,12 @@ func (w *schemaWriter) write(n *node) error {
 		return errCanonicalTooLong
 	}
 	name := n.name
-	if w.goavro {
+	if w.form == goavroForm {
 		name = n.goavro
+	}
+	if w.form == typedForm && n.logical != logicalNone {
+		w.WriteByte('a' + byte(n.logical))
+		w.WriteString(strconv.Itoa(n.scale))
 	}
 	if name != "" {
 		if w.defined[n] {

@@ -11,7 +11,7 @@ import (
 	"github.com/freshline/freshline/graph"
 )
 
-// sampleNamespace is the Avro namespace of the records that SampleSchema writes.
+// sampleNamespace is the Avro namespace of the records that SampleSchema writes, or begins it.
 const sampleNamespace = "freshline.sample"
 
 // SampleSchema writes the samples of one feature, with one set of user columns. It is immutable and safe for
@@ -25,6 +25,8 @@ type SampleSchema struct {
 // NewSampleSchema makes the schema of a feature's samples: the user columns, each nullable, then the system columns.
 // children says whether there is a column freshline_children (S7).
 // The record's name is that of the feature's table in Metaxy: video/face-crop is freshline.sample.video__face_crop.
+// Where a user column has a logical type the namespace ends in a digest of these types, as in
+// freshline.sample.t0123456789abcdef.video__face_crop: an Avro fingerprint covers names but not logical types.
 func NewSampleSchema(feature graph.FeatureKey, columns []ColumnType, children bool) (*SampleSchema, error) {
 	name := strings.ReplaceAll(strings.ReplaceAll(string(feature), "-", "_"), "/", "__")
 	if !validName(name) {
@@ -33,7 +35,7 @@ func NewSampleSchema(feature graph.FeatureKey, columns []ColumnType, children bo
 	s := &SampleSchema{columns: slices.Clone(columns), children: children}
 	slices.SortFunc(s.columns, func(a, b ColumnType) int { return strings.Compare(a.Name, b.Name) })
 	var text strings.Builder
-	fmt.Fprintf(&text, `{"type":"record","name":%q,"namespace":%q,"fields":[`, name, sampleNamespace)
+	var logicalTypes strings.Builder
 	for i, column := range s.columns {
 		switch {
 		case !validName(column.Name):
@@ -48,6 +50,9 @@ func NewSampleSchema(feature graph.FeatureKey, columns []ColumnType, children bo
 			return nil, fmt.Errorf("schema of %s: %w", feature, err)
 		}
 		fmt.Fprintf(&text, `{"name":%q,"type":["null",%s],"default":null},`, column.Name, avro)
+		if strings.Contains(avro, "logicalType") {
+			logicalTypes.WriteString(column.Name + avro)
+		}
 	}
 	if children {
 		fmt.Fprintf(&text, `{"name":%q,"type":["null","long"],"default":null},`, graph.ColumnChildren)
@@ -57,7 +62,12 @@ func NewSampleSchema(feature graph.FeatureKey, columns []ColumnType, children bo
 	fmt.Fprintf(&text, `{"name":%q,"type":%s,"default":null},`, graph.ColumnDataVersion, stringMap)
 	fmt.Fprintf(&text, `{"name":%q,"type":["null","string"],"default":null},`, graph.ColumnFeatureVersion)
 	fmt.Fprintf(&text, `{"name":%q,"type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null}]}`, graph.ColumnDeletedAt)
-	schema, err := ParseSchema([]byte(text.String()))
+	namespace := sampleNamespace
+	if logicalTypes.Len() > 0 {
+		namespace = fmt.Sprintf("%s.t%016x", sampleNamespace, rabin(logicalTypes.String()))
+	}
+	head := fmt.Sprintf(`{"type":"record","name":%q,"namespace":%q,"fields":[`, name, namespace)
+	schema, err := ParseSchema([]byte(head + text.String()))
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", feature, err)
 	}

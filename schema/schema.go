@@ -30,7 +30,7 @@ func ParseSchema(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, badBytes("parse schema: %w", err)
 	}
-	canonical, err := canonicalForm(root)
+	canonical, err := canonicalForm.text(root)
 	if err != nil {
 		return nil, badBytes("parse schema: %w", err)
 	}
@@ -55,11 +55,22 @@ func newCodec(root *node) (codec *goavro.Codec, err error) {
 			err = fmt.Errorf("goavro: %v", p)
 		}
 	}()
-	text, err := goavroForm(root)
+	text, err := goavroForm.text(root)
 	if err != nil {
 		return nil, err
 	}
 	return goavro.NewCodec(text)
+}
+
+// SameTypes says whether two schemas of one fingerprint mean the same: the fingerprint does not tell logical types
+// apart, so that a long and a timestamp, or decimals of different scales, have the same.
+func (s *Schema) SameTypes(other *Schema) bool {
+	if s.text == other.text {
+		return true
+	}
+	a, errA := typedForm.text(s.root)
+	b, errB := typedForm.text(other.root)
+	return errA == nil && errB == nil && a == b
 }
 
 // Text returns the schema as it was written.

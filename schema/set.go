@@ -13,19 +13,26 @@ type Set struct {
 	byFingerprint map[uint64]*Schema
 }
 
-// Add puts a schema under its own fingerprint.
-func (s *Set) Add(schema *Schema) { s.Put(schema.Fingerprint(), schema) }
+// Add puts a schema under its own fingerprint, as Put does.
+func (s *Set) Add(schema *Schema) (replaced *Schema) { return s.Put(schema.Fingerprint(), schema) }
 
 // Put puts a schema under the fingerprint that its writers use, which is not always its own: some libraries
 // (goavro among them) do not follow the specification's canonical form where a type carries a logical type.
-// What stood there before is replaced.
-func (s *Set) Put(fingerprint uint64, schema *Schema) {
+//
+// What stood there is replaced, so that the answer follows from the last schema published. If that was another
+// schema by SameTypes it is returned: samples written with it will be read with the wrong logical types, which
+// an operator should hear of. The schemas of SampleSchema cannot meet so.
+func (s *Set) Put(fingerprint uint64, schema *Schema) (replaced *Schema) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byFingerprint == nil {
 		s.byFingerprint = make(map[uint64]*Schema)
 	}
+	if old := s.byFingerprint[fingerprint]; old != nil && !old.SameTypes(schema) {
+		replaced = old
+	}
 	s.byFingerprint[fingerprint] = schema
+	return replaced
 }
 
 // Len returns the number of fingerprints known.

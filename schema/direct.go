@@ -30,7 +30,10 @@ func (Direct) DecodeRecord(writer *Schema, body []byte) (*graph.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rec, d.end()
+	if err := d.end(); err != nil {
+		return nil, err
+	}
+	return rec, nil
 }
 
 // direct is a walker that keeps what it reads.
@@ -173,7 +176,10 @@ func (d *direct) at(start int, err error) error {
 
 func (d *direct) string() (string, error) {
 	b, err := d.walker.text()
-	return d.text[d.pos-len(b) : d.pos], err
+	if err != nil {
+		return "", err
+	}
+	return d.text[d.pos-len(b) : d.pos], nil
 }
 
 func (d *direct) array(n *node, depth int) (graph.Value, error) {

@@ -14,6 +14,7 @@ type Config struct {
 	Partitions int32                           // of rows, and so of every staleness topic: P
 	Topic      func(*graph.FeaturePlan) string // where the samples of a feature are
 	MaxRow     int                             // greatest size of a record of rows, bytes; 0 = DefaultMaxRow
+	MaxWrites  state.Limit                     // Work begins no further key above it; the zero Limit is no bound
 	Inline     int                             // keys of one fan-out that an epoch visits at once; 0 = DefaultInline
 }
 
@@ -47,8 +48,10 @@ type Engine struct {
 
 // Output is what an epoch produces, in the order in which it is to be produced.
 type Output struct {
-	Rows   []Row
-	Events []Event
+	Rows      []Row
+	Events    []Event
+	Routers   []Source // the tasks that wrote anything, to Rows, Events or the state
+	Resolvers []int32
 }
 
 // Row is a record of rows. A nil Value takes the record back.
@@ -101,10 +104,17 @@ func (e *Engine) Push(h *graph.History) {
 func (e *Engine) Begin(o *state.Overlay) {
 	e.st, e.err = o, nil
 	e.out.Rows, e.out.Events = e.out.Rows[:0], e.out.Events[:0]
+	e.out.Routers, e.out.Resolvers = e.out.Routers[:0], e.out.Resolvers[:0]
 	for _, r := range e.routers {
-		r.begun = false
+		r.begun, r.worked = false, false
+	}
+	for _, r := range e.resolvers {
+		r.worked = false
 	}
 }
+
+// spent reports whether the epoch may begin no further key.
+func (e *Engine) spent() bool { return e.budget <= 0 || e.err != nil || !e.st.Fits(e.cfg.MaxWrites) }
 
 // Output returns what the epoch produces. It is valid until the next Begin.
 func (e *Engine) Output() *Output { return &e.out }
@@ -169,10 +179,18 @@ func (e *Engine) Work(budget int) (more bool, err error) {
 	}
 	e.budget = budget
 	for _, r := range e.sortedRouters() {
+		before := e.st.Writes()
 		more = e.workRouter(r) || more
+		if r.worked || e.st.Writes() != before {
+			e.out.Routers = append(e.out.Routers, r.source)
+		}
 	}
 	for _, r := range e.sortedResolvers() {
+		before := e.st.Writes()
 		more = e.workResolver(r) || more
+		if r.worked || e.st.Writes() != before {
+			e.out.Resolvers = append(e.out.Resolvers, r.q)
+		}
 	}
 	return more, e.err
 }

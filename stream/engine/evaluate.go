@@ -67,7 +67,7 @@ func (ev *evaluation) run(from, stop []byte) (position []byte, done bool) {
 				until = stopSuffix
 			}
 		}
-		if ev.left <= 0 {
+		if ev.left <= 0 || !ev.e.st.Fits(ev.e.cfg.MaxWrites) {
 			return append(append(slices.Clone(match), tupleEnd), suffix...), false
 		}
 		if position, done := ev.visit(match, suffix, until); !done {

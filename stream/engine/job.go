@@ -81,18 +81,37 @@ func (e *Engine) workResolver(r *resolver) (more bool) {
 		if !r.isOpen(j.feature) {
 			continue
 		}
-		if e.budget <= 0 {
+		if e.spent() {
 			e.saveDirty(r, j, nil)
 			continue
 		}
 		e.runLive(r, j)
 	}
 	clear(r.jobs)
-	for e.budget > 0 && e.err == nil && e.runDirty(r) {
+	for !e.spent() && e.runDirty(r) {
 	}
-	for e.budget > 0 && e.err == nil && e.sweep(r) {
+	for !e.spent() && e.sweep(r) {
 	}
 	return e.hasWork(r)
+}
+
+// Defer keeps what has been touched as dirty keys, for the epochs to come: recovery, which
+// evaluates nothing, calls it before what it read is applied.
+func (e *Engine) Defer() error {
+	for _, r := range e.sortedResolvers() {
+		for _, j := range r.sorted() {
+			e.saveDirty(r, j, nil)
+		}
+		clear(r.jobs)
+	}
+	return e.err
+}
+
+// Forget drops what has been touched in one partition of rows: a sweep visits it.
+func (e *Engine) Forget(q int32) {
+	if r := e.resolvers[q]; r != nil {
+		clear(r.jobs)
+	}
 }
 
 // runLive evaluates a job as far as one fan-out may go in an epoch; the rest becomes a dirty key.

@@ -161,7 +161,7 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 				m.stopped = true
 				return false
 			}
-			if ev.left <= 0 {
+			if ev.left <= 0 || !ev.e.st.Fits(ev.e.cfg.MaxWrites) {
 				next = slices.Clone(suffix)
 				return false
 			}

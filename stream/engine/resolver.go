@@ -14,6 +14,7 @@ import (
 // resolver is the task of one partition of rows.
 type resolver struct {
 	q      int32
+	worked bool            // it has been given a record in this epoch
 	jobs   map[string]*job // touched in this epoch
 	marks  map[graph.EdgeName]*hydration
 	moved  map[uint64]int32 // name of a move → partitions that have taken back
@@ -45,6 +46,7 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 	if err != nil {
 		return err
 	}
+	r.worked = true
 	switch k.kind {
 	case recordOwn, recordEdge:
 		e.applyRow(r, &k, value)

@@ -48,8 +48,18 @@ func (e *Engine) RestoreEvent(q int32, feature graph.FeatureKey, key []byte, dig
 	return false, e.err
 }
 
-// RestoreFiled takes over what the task of a log has filed, as a record of rows says it. Records
-// of other logs are left alone.
+// SourceOf returns the log whose task filed a record of rows; ok is false for records that no
+// router restores.
+func SourceOf(key []byte) (source Source, ok bool) {
+	k, err := parseRowsKey(key)
+	if err != nil || k.kind != recordOwn && k.kind != recordEdge && k.kind != recordMark {
+		return source, false
+	}
+	return k.source, true
+}
+
+// RestoreFiled takes over what the task of a log (SourceOf) has filed, as a record of rows says
+// it. Records of logs without a task here are left alone.
 func (e *Engine) RestoreFiled(key, value []byte) error {
 	k, err := parseRowsKey(key)
 	if err != nil {

@@ -18,6 +18,7 @@ type router struct {
 	committed  int64 // the same, as of the last commit
 	target     int64 // the end of the log when the graph came, or the task
 	partitions int32 // of the topic
+	worked     bool  // it has been given a record in this epoch
 	begun      bool  // the scan state has been looked at in this epoch
 }
 
@@ -79,6 +80,7 @@ func (e *Engine) Route(source Source, w *Write) (*graph.Refusal, error) {
 		return &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("no feature of the graph in force has its samples in %s; publish a graph that has it", source.Topic)}, nil
 	}
 	e.beginRouter(r)
+	r.worked = true
 	refusal := e.route(r, f, w)
 	if refusal == nil {
 		r.position = w.Offset + 1

@@ -68,7 +68,7 @@ func (e *Engine) workRouter(r *router) (more bool) {
 	e.beginRouter(r)
 	s, _ := e.scanState(r)
 	if !s.done {
-		if s = e.scanChunk(r, f, s); !s.done {
+		if s = e.scanOn(r, f, s); !s.done {
 			return true
 		}
 	}
@@ -78,15 +78,19 @@ func (e *Engine) workRouter(r *router) (more bool) {
 	return false
 }
 
-// scanChunk files the next records again.
-func (e *Engine) scanChunk(r *router, f *graph.FeaturePlan, s scanState) scanState {
+// scanChunk bounds how many records one epoch files again, since what that writes is not known
+// before.
+const scanChunk = 2000
+
+// scanOn files the next records again.
+func (e *Engine) scanOn(r *router, f *graph.FeaturePlan, s scanState) scanState {
 	prefix := taskKey(nil, prefixFiled, r.task)
 	from := append(slices.Clone(prefix), s.cursor...)
 	var records [][]byte
 	s.done = true
 	e.scan(from, state.PrefixEnd(prefix), func(key, _ []byte) bool {
 		record := slices.Clone(key[len(prefix):])
-		if e.budget <= 0 {
+		if e.spent() || len(records) >= scanChunk {
 			s.cursor, s.done = record, false
 			return false
 		}

@@ -136,7 +136,7 @@ func (e *Engine) sweepJoin(r *resolver, s *sweep, join []byte) bool {
 			continue
 		}
 		j := &job{feature: f, prefix: slices.Clone(join), columns: f.K, all: true, cause: s.cause}
-		if e.budget <= 0 {
+		if e.spent() {
 			e.saveDirty(r, j, nil)
 			continue
 		}
@@ -176,7 +176,7 @@ func (e *Engine) drop(from, to []byte, before func(key, value []byte)) bool {
 	var keys [][]byte
 	done := true
 	e.scan(from, to, func(key, value []byte) bool {
-		if len(keys) > 0 && e.budget <= 0 {
+		if len(keys) > 0 && e.spent() {
 			done = false
 			return false
 		}

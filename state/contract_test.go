@@ -3,15 +3,34 @@ package state
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 )
 
+var seedFlag = flag.Uint64("state.seed", 0, "run the random histories with this seed only")
+
 // stores are the implementations under contract. Each returns a store and how to close and
 // reopen it; where it cannot come back it is nil.
 var stores = map[string]func(t *testing.T) (Store, func(Store) Store){
 	"Memory": func(*testing.T) (Store, func(Store) Store) { return NewMemory(), nil },
+	"Badger": func(t *testing.T) (Store, func(Store) Store) {
+		dir := t.TempDir()
+		open := func() Store {
+			b, err := OpenBadger(dir, Memtable(8<<20), Log(t.Logf))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		return open(), func(s Store) Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return open()
+		}
+	},
 }
 
 func eachStore(t *testing.T, fn func(t *testing.T, open func(t *testing.T) (Store, func(Store) Store))) {
@@ -280,6 +299,9 @@ func TestContractRandomHistories(t *testing.T) {
 		}
 		for range runs {
 			seed := rand.Uint64()
+			if *seedFlag != 0 {
+				seed = *seedFlag
+			}
 			h := &history{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 0))}
 			h.store, h.reopen = open(t)
 			o := NewOverlay(nil)

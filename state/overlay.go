@@ -26,7 +26,8 @@ type Overlay struct {
 	probe   write    // the key sought
 	merges  []*merge // one for each level of nested Scans
 	depth   int      // merges in use
-	from    []byte   // copy of an argument of Last
+	from    []byte   // copies of the arguments of Last
+	to      []byte
 	nReads  Reads
 	nWrites Writes
 }
@@ -134,9 +135,18 @@ func (o *Overlay) Scan(from, to []byte, fn func(key, value []byte) bool) error {
 // Last implements Reader.
 func (o *Overlay) Last(from, to []byte) (key, value []byte, ok bool, err error) {
 	o.nReads.Seeks++
-	key, value, ok, err = o.base.Last(from, to)
-	if err != nil || o.pending.Len() == 0 {
-		return key, value, ok, err
+	if o.pending.Len() == 0 {
+		return o.base.Last(from, to)
+	}
+	// An argument may be a key that the base returned, in memory that it will use again.
+	o.from = append(o.from[:0], from...)
+	from = o.from
+	if to != nil {
+		o.to = append(o.to[:0], to...)
+		to = o.to[:len(to):len(to)]
+	}
+	if key, value, ok, err = o.base.Last(from, to); err != nil {
+		return nil, nil, false, err
 	}
 	// hi falls below every deleted key. The base is asked again only where the key deleted is its own.
 	for hi := to; ; {
@@ -154,9 +164,6 @@ func (o *Overlay) Last(from, to []byte) (key, value []byte, ok bool, err error) 
 		case !w.deleted:
 			return w.key, w.value, true, nil
 		case c == 0:
-			// from may be a key that the base returned, in memory that it now uses again.
-			o.from = append(o.from[:0], from...)
-			from = o.from
 			o.nReads.Seeks++
 			if key, value, ok, err = o.base.Last(from, w.key); err != nil {
 				return nil, nil, false, err

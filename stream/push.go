@@ -28,3 +28,19 @@ func readPush(r *kgo.Record) Push {
 	p.Graph = g
 	return p
 }
+
+// Apply returns the history with the push. A push that is no usable graph (BAD_GRAPH) is an error and changes nothing: every
+// process passes over it alike.
+func (p Push) Apply(h *graph.History) (*graph.History, error) {
+	if p.Err != nil {
+		return h, p.Err
+	}
+	if err := p.Graph.Check(); err != nil {
+		return h, fmt.Errorf("graph %d (push %s) is passed over: %w", p.Number, p.ID, err)
+	}
+	next, err := h.Push(p.Number, p.Graph)
+	if err != nil {
+		return h, fmt.Errorf("graph %d (push %s) is passed over: %w", p.Number, p.ID, err)
+	}
+	return next, nil
+}

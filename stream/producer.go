@@ -1,0 +1,318 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/schema"
+)
+
+// Producer writes samples of features. It follows the graph topic, so that it knows the ids, the
+// topic and the feature version in force of every feature, and refuses what the processor would put
+// into the dead-letter topic. Safe for concurrent use; writes of one key keep the order of their calls.
+type Producer struct {
+	opts    ProducerOptions
+	client  *kgo.Client
+	encoder *schema.Encoder
+	graphs  *GraphTail
+	schemas *SchemaTail
+
+	stop  context.CancelFunc
+	tails sync.WaitGroup
+
+	mu      sync.Mutex
+	history *graph.History // nil before the first push
+	failed  error          // the graph topic or the schema topic cannot be followed any more
+	lost    []error        // records that were not written, since the last Flush; at most maxLost
+	losses  int            // how many
+}
+
+// maxLost bounds the errors that Flush returns in full.
+const maxLost = 10
+
+// ProducerOptions are the settings of a Producer.
+type ProducerOptions struct {
+	Cluster   Cluster
+	Namespace Namespace
+
+	// Registry takes the schemas of samples, which are then in the Confluent wire format. Default:
+	// none; schemas go to the schema topic, and samples are in single-object encoding.
+	Registry *schema.Registry
+
+	// DeliveryTimeout is how long a record is tried for before Flush reports it as lost.
+	// Default 30 s.
+	DeliveryTimeout time.Duration
+}
+
+func (o ProducerOptions) deliveryTimeout() time.Duration {
+	if o.DeliveryTimeout == 0 {
+		return 30 * time.Second
+	}
+	return o.DeliveryTimeout
+}
+
+// Validate says what is wrong with the options.
+func (o ProducerOptions) Validate() error {
+	if o.DeliveryTimeout != 0 && o.DeliveryTimeout < time.Second {
+		return fmt.Errorf("DeliveryTimeout %s is below a second", o.DeliveryTimeout)
+	}
+	if err := o.Namespace.Validate(); err != nil {
+		return err
+	}
+	return o.Cluster.Validate()
+}
+
+// NewProducer connects a Producer and reads the graph topic to its end. The context is for that; the
+// caller closes the Producer.
+func NewProducer(ctx context.Context, opts ProducerOptions) (*Producer, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	client, err := Connect(ctx, opts.Cluster,
+		kgo.RecordDeliveryTimeout(opts.deliveryTimeout()),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		// Kafka's own: murmur2 of the key. A client of another language that writes the same
+		// sample must come to the same partition (R2).
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+	)
+	if err != nil {
+		return nil, err
+	}
+	p := &Producer{
+		opts: opts, client: client,
+		graphs: NewGraphTail(opts.Cluster, opts.Namespace), schemas: NewSchemaTail(opts.Cluster, opts.Namespace),
+	}
+	p.encoder = schema.NewEncoder(p.publish)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
+	p.tails.Go(func() { p.follow(p.graphs.Run(running)) })
+	if opts.Registry == nil {
+		p.tails.Go(func() { p.follow(p.schemas.Run(running)) })
+	}
+	if err := p.syncGraph(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close ends the Producer. Records that Flush has not waited for may be lost.
+func (p *Producer) Close() {
+	p.stop()
+	p.tails.Wait()
+	p.client.Close()
+}
+
+// follow notes how a follower has ended.
+func (p *Producer) follow(err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = errors.Join(p.failed, err)
+}
+
+// Put checks a sample and hands it to the client, which writes it in the background: Flush waits
+// and reports what was not written. Put waits only while too much is on its way, or for a new graph or schema. The record key is the
+// canonical JSON of the id columns in the order of the feature. An error that is a *graph.Refusal says why the
+// processor would not take the sample.
+func (p *Producer) Put(ctx context.Context, feature string, sample Sample) error {
+	key, err := graph.ParseFeatureKey(feature)
+	if err != nil {
+		return err
+	}
+	rec, err := sample.record()
+	if err != nil {
+		return fmt.Errorf("sample of %s: %w", key, err)
+	}
+	return p.PutRecord(ctx, key, rec)
+}
+
+// PutRecord is Put of a record as decoders make it, columns sorted by name. A record without a feature version gets
+// the one in force.
+func (p *Producer) PutRecord(ctx context.Context, feature graph.FeatureKey, rec *graph.Record) error {
+	return p.write(ctx, feature, func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, error) {
+		key, refusal := recordKey(f, rec)
+		if refusal != nil {
+			return nil, refusal
+		}
+		complete := *rec
+		if complete.FeatureVersion.IsNull() {
+			complete.FeatureVersion = graph.String(f.Version)
+		}
+		if complete.DeletedAt.IsNull() {
+			if _, refusal := f.CheckRecord(&complete, h); refusal != nil {
+				return nil, refusal
+			}
+		}
+		value, err := p.encoder.Append(ctx, nil, feature, &complete)
+		if err != nil {
+			return nil, err
+		}
+		return &kgo.Record{Key: key, Value: value}, nil
+	})
+}
+
+// Delete writes a tombstone for a sample (R2). The ids are the id columns of the feature, no more and no less, and their
+// values as in Sample.Columns.
+func (p *Producer) Delete(ctx context.Context, feature string, ids map[string]any) error {
+	key, err := graph.ParseFeatureKey(feature)
+	if err != nil {
+		return err
+	}
+	columns, err := columnsOf(ids)
+	if err != nil {
+		return fmt.Errorf("sample of %s: %w", key, err)
+	}
+	return p.write(ctx, key, func(f *graph.FeaturePlan, _ *graph.History) (*kgo.Record, error) {
+		key, refusal := recordKey(f, &graph.Record{Columns: columns})
+		if refusal != nil {
+			return nil, refusal
+		}
+		if len(columns) > len(f.IDs) {
+			return nil, &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("a deletion of %s names its id columns (%s) and nothing else", f.Key, strings.Join(f.IDs, ", "))}
+		}
+		return &kgo.Record{Key: key}, nil
+	})
+}
+
+// write makes a record by the graph in force and produces it. Before anything is refused for a reason that a graph gives, the
+// graph topic is read to its end.
+func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, make func(*graph.FeaturePlan, *graph.History) (*kgo.Record, error)) error {
+	record, err := p.try(feature, make)
+	var refusal *graph.Refusal
+	if errors.As(err, &refusal) {
+		if err := p.syncGraph(ctx); err != nil {
+			return err
+		}
+		record, err = p.try(feature, make)
+	}
+	if err != nil {
+		return fmt.Errorf("write a sample of %s: %w", feature, err)
+	}
+	// The context bounds the wait for room in the client's buffer; a record that is in it outlives
+	// the call.
+	buffered, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	unbind := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	p.client.Produce(buffered, record, func(r *kgo.Record, err error) {
+		cancel(nil)
+		p.produced(r, err)
+	})
+	if !unbind() {
+		return fmt.Errorf("write a sample of %s: it may be lost: %w", feature, context.Cause(ctx))
+	}
+	return nil
+}
+
+// recordKey is the record key of a sample: canonical JSON of its ids in the order of the feature.
+func recordKey(f *graph.FeaturePlan, rec *graph.Record) ([]byte, *graph.Refusal) {
+	if refusal := f.CheckIDs(rec); refusal != nil {
+		return nil, refusal
+	}
+	values := make([]graph.Value, len(f.IDs))
+	for i, id := range f.IDs {
+		values[i] = rec.Column(id)
+	}
+	return graph.AppendKeyJSON(nil, f.IDs, values), nil
+}
+
+func (p *Producer) try(feature graph.FeatureKey, make func(*graph.FeaturePlan, *graph.History) (*kgo.Record, error)) (*kgo.Record, error) {
+	history, err := p.takeGraphs()
+	if err != nil {
+		return nil, err
+	}
+	plan := history.Plan()
+	f := plan.Feature(feature)
+	switch {
+	case plan == nil:
+		return nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("topic %s holds no graph; publish one with `freshline graph publish`", p.opts.Namespace.Graph())}
+	case f == nil:
+		return nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("the graph in force (number %d of topic %s) has no feature %s; check the key, or publish a graph that has it", plan.Number, p.opts.Namespace.Graph(), feature)}
+	}
+	record, err := make(f, history)
+	if err != nil {
+		return nil, err
+	}
+	record.Topic = p.opts.Namespace.Sample(f.Spec)
+	return record, nil
+}
+
+// produced notes a record that was not written.
+func (p *Producer) produced(r *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.losses++
+	if len(p.lost) < maxLost {
+		p.lost = append(p.lost, produceFault(r, err))
+	}
+}
+
+// Flush waits until all that was put before has been written, and returns what was not since the last
+// Flush: ten errors at most, and how many there were.
+func (p *Producer) Flush(ctx context.Context) error {
+	if err := p.client.Flush(ctx); err != nil {
+		return fmt.Errorf("wait for samples to be written: %w", context.Cause(ctx))
+	}
+	p.mu.Lock()
+	lost, losses := p.lost, p.losses
+	p.lost, p.losses = nil, 0
+	p.mu.Unlock()
+	if losses == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d samples were not written: %w", losses, errors.Join(lost...))
+}
+
+// syncGraph reads the graph topic to its end.
+func (p *Producer) syncGraph(ctx context.Context) error {
+	if err := p.graphs.tail.SyncToEnd(ctx); err != nil {
+		return err
+	}
+	_, err := p.takeGraphs()
+	return err
+}
+
+// takeGraphs applies the graphs that have come. A graph that cannot be used is passed over, as the processor does.
+func (p *Producer) takeGraphs() (*graph.History, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return nil, p.failed
+	}
+	for _, push := range p.graphs.Take() {
+		var err error
+		if p.history, err = push.Apply(p.history); err != nil && p.opts.Cluster.Log != nil {
+			p.opts.Cluster.Log.Warn(err.Error())
+		}
+	}
+	return p.history, nil
+}
+
+// publish makes a schema known to readers before the first sample with it.
+func (p *Producer) publish(ctx context.Context, feature graph.FeatureKey, s *schema.Schema) (schema.Frame, error) {
+	if p.opts.Registry != nil {
+		p.mu.Lock()
+		f := p.history.Plan().Feature(feature)
+		p.mu.Unlock()
+		if f == nil {
+			return schema.Frame{}, fmt.Errorf("feature %s has left the graph", feature)
+		}
+		return p.opts.Registry.Register(ctx, p.opts.Namespace.Sample(f.Spec)+"-value", s)
+	}
+	_, err := p.schemas.ByFingerprint(ctx, s.Fingerprint())
+	if errors.Is(err, schema.ErrUnknownSchema) {
+		err = publishSchema(ctx, p.client, p.opts.Namespace, s)
+	}
+	return s.Frame(), err
+}

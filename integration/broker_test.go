@@ -24,7 +24,7 @@ func TestRoundTrip(t *testing.T) {
 // another broker.
 func TestRoundTripOnJars(t *testing.T) {
 	if broker.Kind() == integration.JarsBroker || os.Getenv("FRESHLINE_TEST_JARS") != "1" {
-		t.Skip("set FRESHLINE_TEST_JARS=1 to test a broker from jars beside: ", broker)
+		t.Skipf("set FRESHLINE_TEST_JARS=1 to test a broker from jars beside the %s one", broker.Kind())
 	}
 	// As on a machine without Docker.
 	t.Setenv("FRESHLINE_TEST_KAFKA", "required")

@@ -13,7 +13,8 @@ import (
 )
 
 // ContainerLabel marks every container that this package starts, for example to remove by hand what a killed
-// test process left behind: docker rm -f $(docker ps -aq --filter label=LABEL).
+// test process left behind: docker rm -f $(docker ps -aq --filter label=LABEL). Its value is the owner's host
+// and process id, HOST/PID.
 const ContainerLabel = "com.github.freshline.test"
 
 // stopLimit is how long Stop waits before it kills.
@@ -29,8 +30,9 @@ type machine struct {
 
 // runMachine creates and starts a container on the host's network. It does not wait for what runs in it.
 func runMachine(ctx context.Context, docker *testcontainers.DockerClient, image string, opts ...testcontainers.ContainerCustomizer) (*machine, error) {
+	removeOrphanedContainers(ctx, docker)
 	opts = append(opts,
-		testcontainers.WithLabels(map[string]string{ContainerLabel: "true"}),
+		testcontainers.WithLabels(map[string]string{ContainerLabel: owner()}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) { h.NetworkMode = "host" }),
 	)
 	ctr, err := testcontainers.Run(ctx, image, opts...)

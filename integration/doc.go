@@ -37,7 +37,7 @@
 //   - Ryuk, the container in which testcontainers cleans up, is another image to pull. It is switched off by
 //     setting TESTCONTAINERS_RYUK_DISABLED=true in this process unless that is set already; call a Start
 //     function before any other use of testcontainers, or set it yourself. What a killed test process leaves
-//     behind carries the label [ContainerLabel].
+//     behind carries the label [ContainerLabel]; on Linux the next one removes it.
 //   - A produce that timed out while a broker was paused may be in the log after Unpause: a timeout is unknown,
 //     not lost.
 //   - A killed broker stays registered until broker.session.timeout.ms ends (9 s by default), and its successor

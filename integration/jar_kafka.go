@@ -68,8 +68,7 @@ func fetchJars(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jarFetchLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-s", "--", "install", dir)
-	cmd.Stdin = strings.NewReader(string(kafkaScript))
+	cmd := exec.CommandContext(ctx, "bash", "-c", string(kafkaScript), "kafka.sh", "install", dir)
 	// Maven may outlive the killed script and keep its pipes open.
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -169,20 +168,4 @@ func (k *jarKafka) close(context.Context) error {
 		return fmt.Errorf("delete the broker's folder: %w", err)
 	}
 	return nil
-}
-
-// removeOrphanedJarRuns deletes the folders of brokers whose owner was killed before it could.
-// What cannot be deleted is another user's, and stays.
-func removeOrphanedJarRuns(dir string) {
-	runs, err := filepath.Glob(filepath.Join(dir, jarRunPrefix+"*-*"))
-	if err != nil {
-		return
-	}
-	for _, run := range runs {
-		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(run), jarRunPrefix), "-")
-		pid, err := strconv.Atoi(owner)
-		if err == nil && pid > 0 && processEnded(pid) {
-			_ = os.RemoveAll(run)
-		}
-	}
 }

@@ -71,7 +71,7 @@ func namespace(t *testing.T) string {
 func needReal(t *testing.T) {
 	t.Helper()
 	if !broker.Real() {
-		t.Skip(broker)
+		t.Skip("needs a real Kafka")
 	}
 }
 
@@ -79,7 +79,7 @@ func needReal(t *testing.T) {
 func needContainers(t *testing.T) {
 	t.Helper()
 	if broker.Kind() != integration.ContainerBroker {
-		t.Skipf("no containers here: %s", broker)
+		t.Skipf("needs containers, runs on a broker of kind %s", broker.Kind())
 	}
 }
 

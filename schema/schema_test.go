@@ -44,6 +44,14 @@ func TestCanonicalForm(t *testing.T) {
 	}
 }
 
+// Computed by fastavro 1.13.1 (to_parsing_canonical_form, CRC-64-AVRO).
+func TestFingerprintEqualsFastavro(t *testing.T) {
+	s := must(ParseSchema([]byte(everythingSchema)))
+	if got, want := s.Fingerprint(), uint64(0xf3b6cb009d171c25); got != want {
+		t.Errorf("fingerprint %#x, want %#x", got, want)
+	}
+}
+
 // Without logical types and namespaces goavro's canonical form is that of the specification too.
 func TestFingerprintEqualsGoavro(t *testing.T) {
 	for _, text := range []string{videoSchema, `"int"`, FailureSchema().Text()} {

@@ -1,14 +1,11 @@
 package graph
 
-import (
-	"errors"
-	"strings"
-)
+import "fmt"
 
 // checkFilter says why a filter of a dependency cannot be read, and what to do.
 func checkFilter(text string) error {
-	if strings.TrimSpace(text) == "" {
-		return errors.New("the filter is empty; write a condition, or take it out")
+	if _, err := ParseFilter(text); err != nil {
+		return fmt.Errorf("the filter cannot be read: %w; correct it there", err)
 	}
 	return nil
 }

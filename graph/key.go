@@ -22,7 +22,7 @@ type FieldKey string
 // ParseFeatureKey reads a feature key. The error says which part is wrong and what to write.
 func ParseFeatureKey(text string) (FeatureKey, error) {
 	if fault := keyFault(text); fault != "" {
-		return "", fmt.Errorf("feature key %q: %s", text, fault)
+		return "", fmt.Errorf("feature key %q %s", text, fault)
 	}
 	return FeatureKey(text), nil
 }
@@ -30,7 +30,7 @@ func ParseFeatureKey(text string) (FeatureKey, error) {
 // ParseFieldKey reads a field key. The error says which part is wrong and what to write.
 func ParseFieldKey(text string) (FieldKey, error) {
 	if fault := keyFault(text); fault != "" {
-		return "", fmt.Errorf("field key %q: %s", text, fault)
+		return "", fmt.Errorf("field key %q %s", text, fault)
 	}
 	return FieldKey(text), nil
 }
@@ -84,7 +84,7 @@ func (k *FieldKey) UnmarshalText(text []byte) error {
 func (k *FeatureKey) UnmarshalJSON(data []byte) error {
 	text, err := keyFromJSON(data)
 	if err != nil {
-		return fmt.Errorf("feature key %.100s: %w", data, err)
+		return fmt.Errorf("feature key %.100s %w", data, err)
 	}
 	return k.UnmarshalText([]byte(text))
 }
@@ -93,7 +93,7 @@ func (k *FeatureKey) UnmarshalJSON(data []byte) error {
 func (k *FieldKey) UnmarshalJSON(data []byte) error {
 	text, err := keyFromJSON(data)
 	if err != nil {
-		return fmt.Errorf("field key %.100s: %w", data, err)
+		return fmt.Errorf("field key %.100s %w", data, err)
 	}
 	return k.UnmarshalText([]byte(text))
 }
@@ -110,7 +110,7 @@ func keyFromJSON(data []byte) (string, error) {
 	return text, nil
 }
 
-// keyFault says what is wrong with the text of a key and what to write, or "".
+// keyFault says what is wrong with the text of a key and what to write, or "". It goes on after the key.
 func keyFault(text string) string {
 	if text == "" {
 		return "is empty; name it with parts joined by '/', such as video/raw"
@@ -120,7 +120,7 @@ func keyFault(text string) string {
 			return "has an empty part; write one '/' between two parts, and none before the first or after the last"
 		}
 		if strings.Contains(part, "__") {
-			return fmt.Sprintf("part %q has \"__\", which separates parts in table names; write one '_'", part)
+			return fmt.Sprintf("has \"__\" in the part %q, which separates parts in names of tables; write one '_'", part)
 		}
 		for j, r := range part {
 			switch {
@@ -131,12 +131,12 @@ func keyFault(text string) string {
 				}
 			case r == '-':
 				if j == 0 {
-					return fmt.Sprintf("part %q begins with '-'; begin it with a lower-case letter or '_'", part)
+					return fmt.Sprintf("has the part %q, which begins with '-'; begin it with a lower-case letter or '_'", part)
 				}
 			case r >= 'A' && r <= 'Z':
-				return fmt.Sprintf("part %q has the capital %q; write %q", part, r, strings.ToLower(part))
+				return fmt.Sprintf("has the capital %q; write %q", r, strings.ToLower(text))
 			default:
-				return fmt.Sprintf("part %q has the character %q; use lower-case letters, digits, '_' and '-', and '/' between parts", part, r)
+				return fmt.Sprintf("has the character %q; use lower-case letters, digits, '_' and '-', and '/' between parts", r)
 			}
 		}
 	}

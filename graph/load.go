@@ -80,6 +80,9 @@ func parseFile(data []byte, name string) (*node, *fault) {
 	return root, f
 }
 
+// algorithms are those of ParseAlgorithm, for messages.
+var algorithms = []Algorithm{XXHash64, XXHash32, XXH3, WyHash, SHA256, MD5}
+
 // A loader reads one graph.
 type loader struct {
 	graph *Graph
@@ -122,7 +125,7 @@ func (l *loader) readSettings() {
 			case text == "farmhash":
 				s.fail("farmhash exists in BigQuery only and is not supported; write another, such as %s", DefaultAlgorithm)
 			case err != nil:
-				s.fail("%v", err)
+				s.fail("unknown algorithm %.60q; write one of %s", text, quoted(algorithms))
 			}
 			g.HashAlgorithm = algorithm
 		}

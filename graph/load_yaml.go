@@ -48,7 +48,7 @@ func yamlFault(err error) *fault {
 		}
 		text = text[:m[0]] + text[m[1]:]
 	}
-	return &fault{line, 1, "is no YAML: " + text + "; correct it there or just above"}
+	return &fault{line, 1, "is no YAML: " + text + "; correct it near there"}
 }
 
 func fromYAML(y *yaml.Node, depth int) (*node, *fault) {

@@ -141,11 +141,21 @@ func TestOffsetMetadataLimit(t *testing.T) {
 	}
 	offsets := make(kadm.Offsets)
 	offsets.Add(kadm.Offset{Topic: ns, At: 0, LeaderEpoch: -1, Metadata: strings.Repeat("x", 5000)})
-	res, err := admin.CommitOffsets(ctx, ns, offsets)
-	if err == nil {
-		err = res.Error()
+	var answer error
+	if err := integration.Eventually(ctx, "the broker to know the new topic", func(ctx context.Context) error {
+		res, err := admin.CommitOffsets(ctx, ns, offsets)
+		if err == nil {
+			err = res.Error()
+		}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return err
+		}
+		answer = err
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	if !errors.Is(err, kerr.OffsetMetadataTooLarge) {
-		t.Errorf("5000 bytes of metadata: %v", err)
+	if !errors.Is(answer, kerr.OffsetMetadataTooLarge) {
+		t.Errorf("5000 bytes of metadata: %v", answer)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/freshline/freshline/integration"
+	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 )
@@ -29,6 +30,9 @@ func runTests(m *testing.M) (code int) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
+	if !testing.Verbose() {
+		log.SetDefault(log.NewNoopLogger())
+	}
 	var err error
 	broker, err = integration.FindBroker(ctx, integration.OnlyEmbedded(testing.Short()))
 	if err != nil {

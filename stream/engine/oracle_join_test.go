@@ -1,0 +1,213 @@
+package engine_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// oracleDep is one dependency: its input ids, and the rows that it sees.
+type oracleDep struct {
+	spec *graph.Dependency
+	up   *graph.Feature
+	ids  []string // J1
+	full bool     // it has all columns of M
+	rows []oracleInput
+}
+
+// oracleInput is one row as a dependency sees it.
+type oracleInput struct {
+	row     *oracleRow
+	ids     []graph.Value          // the upstream's id columns
+	columns map[string]graph.Value // after rename
+}
+
+// deps returns the dependencies of a feature and its match key (J1 to J3).
+func (o *oracle) deps(spec *graph.Feature) (deps []*oracleDep, match []string) {
+	for _, d := range spec.Deps {
+		dep := &oracleDep{spec: d, up: o.newest().Feature(d.Feature)}
+		var renamed []string
+		for _, id := range dep.up.IDColumns {
+			renamed = append(renamed, renamedTo(d, id))
+		}
+		switch {
+		case d.Lineage.Kind == graph.Identity:
+			dep.ids = renamed
+		case d.Lineage.On != nil:
+			dep.ids = d.Lineage.On
+		default:
+			dep.ids = spec.IDColumns
+		}
+		for _, id := range dep.ids {
+			if !slices.Contains(match, id) {
+				match = append(match, id)
+			}
+		}
+		deps = append(deps, dep)
+	}
+	for _, dep := range deps {
+		dep.full = len(dep.ids) == len(match)
+		dep.rows = o.see(dep)
+	}
+	return deps, match
+}
+
+func renamedTo(d *graph.Dependency, column string) string {
+	for _, r := range d.Rename {
+		if r.From == column {
+			return r.To
+		}
+	}
+	return column
+}
+
+// see applies rename and filters to the rows of an upstream, in the order of its ids (J4, J5).
+func (o *oracle) see(dep *oracleDep) (rows []oracleInput) {
+	for _, s := range o.samples(dep.up) {
+		columns := maps.Clone(s.columns)
+		for _, r := range dep.spec.Rename {
+			delete(columns, r.From)
+		}
+		for _, r := range dep.spec.Rename {
+			delete(columns, r.To)
+			if v, ok := s.columns[r.From]; ok {
+				columns[r.To] = v
+			}
+		}
+		if !o.passes(dep.spec, columns) {
+			continue
+		}
+		if slices.ContainsFunc(dep.ids, func(id string) bool { return !columns[id].Usable() }) {
+			continue // J2
+		}
+		rows = append(rows, oracleInput{s.oracleRow, s.ids, columns})
+	}
+	return rows
+}
+
+func (o *oracle) passes(d *graph.Dependency, columns map[string]graph.Value) bool {
+	for _, text := range d.Filters {
+		filter, err := graph.ParseFilter(text)
+		if err != nil {
+			panic(err)
+		}
+		if filter.Eval(func(name string) graph.Value { return columns[name] }) != graph.True {
+			return false
+		}
+	}
+	return true
+}
+
+// at returns the rows of a dependency at a match key.
+func (dep *oracleDep) at(m map[string]graph.Value) (rows []oracleInput) {
+	for _, in := range dep.rows {
+		if !slices.ContainsFunc(dep.ids, func(id string) bool { return in.columns[id] != m[id] }) {
+			rows = append(rows, in)
+		}
+	}
+	return rows
+}
+
+// oracleExpected is E(m) of S1, S2.
+type oracleExpected struct {
+	there, ready bool
+	fields       map[graph.FieldKey]string
+	provenance   string
+	text         string // all of it
+	inputs       string // ids, data versions and selected columns of every input row (E3)
+}
+
+// expect computes the expected row at a match key.
+func (o *oracle) expect(spec *graph.Feature, deps []*oracleDep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) *oracleExpected {
+	e := &oracleExpected{ready: true}
+	full := false
+	present := map[graph.FeatureKey][]oracleInput{}
+	kind := map[graph.FeatureKey]graph.LineageKind{}
+	for _, dep := range deps {
+		rows := dep.at(m)
+		if len(rows) == 0 {
+			if !dep.spec.Optional {
+				return e // J6
+			}
+			continue
+		}
+		present[dep.up.Key], kind[dep.up.Key] = rows, dep.spec.Lineage.Kind
+		full = full || dep.full // J3
+		for _, field := range dep.up.Fields {
+			if !reads(parents, dep.up.Key, field.Key) {
+				continue
+			}
+			for _, in := range rows {
+				e.ready = e.ready && o.current(dep.up, in.row, field.Key) // S2
+			}
+		}
+	}
+	e.there = full
+	if !e.there || !e.ready {
+		return e
+	}
+	e.fields = map[graph.FieldKey]string{}
+	byStruct := map[string]string{}
+	for _, field := range spec.Fields {
+		text := string(field.Key) + "|" + field.CodeVersion
+		for _, parent := range parents[field.Key] {
+			text += "|" + parent.String() + "|" + o.value(present[parent.Feature], kind[parent.Feature], parent.Field)
+		}
+		e.fields[field.Key] = o.hash(text)
+		byStruct[field.Key.StructName()] = e.fields[field.Key]
+	}
+	var hashes []string
+	for _, name := range slices.Sorted(maps.Keys(byStruct)) {
+		hashes = append(hashes, byStruct[name])
+		e.text += name + "=" + byStruct[name] + " "
+	}
+	e.provenance = o.hash(strings.Join(hashes, "|"))
+	e.text += e.provenance
+	for _, dep := range deps {
+		for _, in := range present[dep.up.Key] {
+			e.inputs += describe(dep, in)
+		}
+	}
+	return e
+}
+
+func reads(parents map[graph.FieldKey][]graph.Parent, feature graph.FeatureKey, field graph.FieldKey) bool {
+	for _, list := range parents {
+		if slices.Contains(list, graph.Parent{Feature: feature, Field: field}) {
+			return true
+		}
+	}
+	return false
+}
+
+// value is what one dependency gives for one of its fields: the data version, of a group the hash of J5, "" if absent.
+func (o *oracle) value(rows []oracleInput, kind graph.LineageKind, field graph.FieldKey) string {
+	var texts []string
+	for _, in := range rows {
+		texts = append(texts, in.row.data[field.StructName()])
+	}
+	switch {
+	case len(texts) == 0:
+		return ""
+	case kind == graph.Aggregation:
+		return o.hash(strings.Join(texts, "|"))
+	}
+	return texts[0]
+}
+
+// describe words an input row as E3 has it.
+func describe(dep *oracleDep, in oracleInput) string {
+	selected := in.columns
+	if dep.spec.HasSelect {
+		selected = map[string]graph.Value{}
+		for _, c := range dep.spec.Select {
+			if v, ok := in.columns[c]; ok {
+				selected[c] = v
+			}
+		}
+	}
+	return fmt.Sprintf("\n  input %s %v data %v columns %v", dep.up.Key, in.ids, in.row.data, selected)
+}

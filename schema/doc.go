@@ -75,7 +75,7 @@
 //	  recorded               null or {provenance_by_field, provenance, feature_version}
 //
 // Avro binary is concatenation, so SharedEvent.Set encodes the frame and the first part once, and SharedEvent.Append
-// puts the second behind it for each child: 60 ns and no allocation, where goavro takes 6 µs. Staleness.Encode is
+// puts the second behind it for each child: some 40 ns and no allocation, where goavro takes 4 µs. Staleness.Encode is
 // goavro's way and the oracle of these bytes.
 //
 // Every event is read back by any Avro client that has the file. In ids and inputs dates and timestamps (RFC 3339),

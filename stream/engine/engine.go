@@ -215,3 +215,6 @@ func (e *Engine) sortedResolvers() []*resolver {
 	slices.SortFunc(list, func(a, b *resolver) int { return int(a.q - b.q) })
 	return list
 }
+
+// BoundWrites sets the writes above which Work begins no further key (Config.MaxWrites).
+func (e *Engine) BoundWrites(limit state.Limit) { e.cfg.MaxWrites = limit }

@@ -1,0 +1,297 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/schema"
+	"github.com/freshline/freshline/state"
+	"github.com/freshline/freshline/stream/engine"
+)
+
+// ProcessorOptions are the settings of a Processor.
+type ProcessorOptions struct {
+	Cluster   Cluster
+	Namespace Namespace
+
+	// StateDir is where Badger keeps the state. Default "": in memory, rebuilt from Kafka at
+	// every start.
+	StateDir string
+
+	// InstanceID names this process among those of the namespace. A process that starts with the
+	// id of another takes its place. Default: the host name.
+	InstanceID string
+
+	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
+	CommitInterval time.Duration
+
+	// Log takes what the process does. Default: nothing is logged.
+	Log *slog.Logger
+
+	Hooks Hooks
+}
+
+// Hooks are told what a Processor does. Every func may be nil, and must not block.
+type Hooks struct {
+	OnEpoch    func(EpochStats)
+	OnRecovery func(topic string, partition int32, position, end int64)
+	OnGraph    func(number int64)
+}
+
+// EpochStats counts what one committed epoch did.
+type EpochStats struct {
+	Samples     int // records of sample topics
+	RowsIn      int // records of rows read
+	RowsOut     int // records of rows written
+	Events      int // staleness records, tombstones among them
+	DeadLetters int
+	Reads       state.Reads  // of Badger
+	Writes      state.Writes // of Badger
+	Took        time.Duration
+}
+
+const (
+	minCommitInterval     = 10 * time.Millisecond // commit_min: an idle process commits no more often
+	defaultCommitInterval = 100 * time.Millisecond
+	maxCommitInterval     = 5 * time.Second
+
+	epochRecords = 5000    // polled for one epoch, at most
+	epochKeys    = 20_000  // evaluated in one epoch, about
+	rowsLag      = 100_000 // records of rows behind which sample partitions pause
+	idlePoll     = 500 * time.Millisecond
+	drainPoll    = 2 * time.Millisecond
+)
+
+func (o *ProcessorOptions) check() error {
+	if err := o.Cluster.Validate(); err != nil {
+		return err
+	}
+	if err := o.Namespace.Validate(); err != nil {
+		return err
+	}
+	if o.InstanceID == "" {
+		host, err := os.Hostname()
+		if err != nil || host == "" {
+			return errors.New("the host has no name; give this process a name with --instance-id")
+		}
+		o.InstanceID = host
+	}
+	if o.CommitInterval == 0 {
+		o.CommitInterval = defaultCommitInterval
+	}
+	if o.CommitInterval < minCommitInterval || o.CommitInterval > maxCommitInterval {
+		return fmt.Errorf("commit interval %s is not from %s to %s", o.CommitInterval, minCommitInterval, maxCommitInterval)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Processor is one process of a deployment: it owns a share of the sample topics and of rows, as
+// the consumer group of the namespace gives it, and runs their tasks epoch by epoch. How an epoch
+// commits and how a task recovers is told in the package documentation.
+type Processor struct {
+	o      ProcessorOptions
+	ready  chan struct{}
+	opened sync.Once // of ready
+
+	client  *kgo.Client // for questions about topics and offsets
+	store   state.Store
+	member  *membership
+	fetch   *fetcher
+	txns    *transactions
+	graphs  *GraphTail
+	schemas *SchemaTail
+	decode  *schema.Decoder
+
+	// What follows belongs to the goroutine of Run.
+	engine     *engine.Engine
+	history    *graph.History
+	pushed     map[int64]time.Time // when each graph was pushed
+	overlay    *state.Overlay
+	tasks      map[task]*taskState
+	parked     map[task]bool    // owned, of topics that the graph has no use for
+	wanted     map[string]bool  // topics of the graph in force, and rows
+	follow     bool             // wanted has changed
+	counts     map[string]int32 // partitions of topics
+	partitions int32            // of rows
+	produced   []int64          // rows: per partition the offset behind the last record of ours
+	held       []fetched        // polled, and not done with
+	lag        map[int32]int64  // rows: records behind
+	paused     bool             // sample partitions are
+	more       bool             // the engine has work left
+	last       time.Time        // end of the last epoch
+
+	mu      sync.Mutex // guards what follows
+	changes []change   // of ownership, not yet applied
+	wake    context.CancelFunc
+}
+
+// task names one partition that a process works on.
+type task struct {
+	topic     string
+	partition int32
+}
+
+func (t task) source() engine.Source { return engine.Source{Topic: t.topic, Partition: t.partition} }
+
+// change is one change of ownership.
+type change struct {
+	partitions map[string][]int32
+	own        bool
+}
+
+// NewProcessor checks the options. It starts nothing.
+func NewProcessor(o ProcessorOptions) (*Processor, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, counts: map[string]int32{}, lag: map[int32]int64{}}, nil
+}
+
+// Ready is closed once the first tasks that the group has given are recovered.
+func (p *Processor) Ready() <-chan struct{} { return p.ready }
+
+// Run works until ctx is done (nil) or the process can go on no more. A Processor runs once.
+func (p *Processor) Run(ctx context.Context) (err error) {
+	client, err := Connect(ctx, p.o.Cluster)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	p.client = client
+	if err := p.prepareTopics(ctx); err != nil {
+		return err
+	}
+	if err := p.openStore(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.store.Close()) }()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel(nil)
+	start := func(run func(context.Context) error) {
+		group.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	p.graphs, p.schemas = NewGraphTail(p.o.Cluster, p.o.Namespace), NewSchemaTail(p.o.Cluster, p.o.Namespace)
+	p.decode = schema.NewDecoder(p.schemas, nil)
+	start(p.graphs.Run)
+	start(p.schemas.Run)
+	start(p.watchGraphs)
+	if err := p.open(ctx); err != nil {
+		return endedBy(ctx, err)
+	}
+	defer p.fetch.Close()
+	defer p.txns.Close()
+	defer p.leave()
+	start(p.member.Run)
+	return endedBy(ctx, p.loop(ctx))
+}
+
+// endedBy tells the end that was asked for from one that was not.
+func endedBy(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+			return nil
+		}
+		return cause
+	}
+	return err
+}
+
+// leave leaves the group, so that others go on at once.
+func (p *Processor) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.member.Close(ctx); err != nil {
+		p.o.Log.Warn("could not leave the group", "error", err)
+	}
+}
+
+// prepareTopics finds how many partitions rows has.
+func (p *Processor) prepareTopics(ctx context.Context) error {
+	counts, err := partitionCounts(ctx, p.client, []string{p.o.Namespace.Rows(), p.o.Namespace.Graph(), p.o.Namespace.Schemas(), p.o.Namespace.DeadLetter()})
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{p.o.Namespace.Rows(), p.o.Namespace.Graph(), p.o.Namespace.Schemas(), p.o.Namespace.DeadLetter()} {
+		if counts[name] == 0 {
+			return fmt.Errorf("topic %s does not exist; publish a graph with `freshline graph publish`, which makes the topics, or run `freshline topics create`", name)
+		}
+	}
+	p.partitions = counts[p.o.Namespace.Rows()]
+	p.produced = make([]int64, p.partitions)
+	p.engine = engine.New(engine.Config{
+		Partitions: p.partitions,
+		Topic:      func(f *graph.FeaturePlan) string { return p.o.Namespace.Sample(f.Spec) },
+	})
+	return nil
+}
+
+// openStore opens the state. A directory that cannot be trusted is started anew: Kafka has it all.
+func (p *Processor) openStore() error {
+	if p.o.StateDir == "" {
+		p.store = state.NewMemory()
+	} else {
+		store, err := state.OpenBadger(p.o.StateDir)
+		if errors.Is(err, state.ErrFormat) || errors.Is(err, state.ErrDamaged) {
+			p.o.Log.Warn("the state is rebuilt from Kafka", "reason", err)
+			store, err = state.OpenBadger(p.o.StateDir, state.Rebuild())
+		}
+		if err != nil {
+			return err
+		}
+		p.store = store
+	}
+	p.engine.BoundWrites(writeLimit(p.store))
+	return p.thaw()
+}
+
+// open makes the clients, reads the graphs that there are, and joins the group.
+func (p *Processor) open(ctx context.Context) error {
+	opts := p.o.Cluster.options()
+	txns, err := newTransactions(transactionConfig{Opts: opts, TransactionalID: p.o.Namespace.TransactionalID(p.o.InstanceID)})
+	if err != nil {
+		return err
+	}
+	if err := txns.Reinit(ctx); err != nil {
+		return err
+	}
+	p.txns = txns
+	fetch, err := newFetcher(opts)
+	if err != nil {
+		txns.Close()
+		return err
+	}
+	p.fetch = fetch
+	p.member, err = newMembership(membershipConfig{
+		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Handler: (*ownership)(p),
+		OnError: func(err error) { p.o.Log.Warn("the group has an error and is asked again", "error", err) },
+	})
+	if err == nil {
+		err = p.syncGraphs(ctx)
+	}
+	if err != nil {
+		txns.Close()
+		fetch.Close()
+		if p.member != nil {
+			p.leave()
+		}
+	}
+	return err
+}

@@ -1,0 +1,322 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/schema"
+	"github.com/freshline/freshline/state"
+	"github.com/freshline/freshline/stream/engine"
+)
+
+// epoch is one epoch under way.
+type epoch struct {
+	stats     EpochStats
+	positions map[task]int64 // of the tasks that were given anything
+	letters   []*kgo.Record
+	rest      []fetched // polled, and left for the next epoch
+}
+
+// runEpoch runs one epoch: inputs, work, commit, and only then the state (DESIGN 4).
+func (p *Processor) runEpoch(ctx context.Context) error {
+	if err := p.member.BeginEpoch(ctx); err != nil {
+		return err
+	}
+	defer p.member.EndEpoch()
+	if p.changed() {
+		return nil // what was polled may be of tasks that are gone
+	}
+	memberID, generation := p.member.Generation()
+	if generation < 0 {
+		return nil
+	}
+	start := time.Now()
+	reader, err := p.beginState()
+	if err != nil {
+		return err
+	}
+	ep := &epoch{positions: map[task]int64{}}
+	records, err := p.step(ctx, ep)
+	if err == nil && (len(records) > 0 || len(ep.positions) > 0) {
+		err = p.commit(ctx, ep, records, memberID, generation)
+	}
+	reads, writes := p.overlay.Reads(), p.overlay.Writes()
+	if closeErr := reader.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("read state: %w", closeErr)
+	}
+	p.last = time.Now()
+	if err != nil {
+		return p.settle(ctx, err)
+	}
+	p.held = ep.rest
+	if p.o.Hooks.OnEpoch != nil {
+		ep.stats.Reads, ep.stats.Writes, ep.stats.Took = reads, writes, p.last.Sub(start)
+		p.o.Hooks.OnEpoch(ep.stats)
+	}
+	return nil
+}
+
+// beginState begins an overlay over the state as it is.
+func (p *Processor) beginState() (state.ReadCloser, error) {
+	reader, err := p.store.Reader()
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if p.overlay == nil {
+		p.overlay = state.NewOverlay(reader)
+	} else {
+		p.overlay.Reset(reader)
+	}
+	p.engine.Begin(p.overlay)
+	return reader, nil
+}
+
+// step gives the engine what was polled, lets it work, and makes the records of what it says.
+func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) {
+	limit := writeLimit(p.store)
+	for i, f := range p.held {
+		if !p.overlay.Fits(limit) {
+			ep.rest = append(ep.rest, p.held[i:]...)
+			break
+		}
+		rest, err := p.feed(ctx, ep, f, limit)
+		if err != nil {
+			return nil, err
+		}
+		if rest != nil {
+			ep.rest = append(ep.rest, *rest)
+		}
+	}
+	more, err := p.engine.Work(epochKeys)
+	if err != nil {
+		return nil, err
+	}
+	p.more = more
+	out := p.engine.Output()
+	for _, source := range out.Routers {
+		p.note(ep, task{source.Topic, source.Partition})
+	}
+	for _, q := range out.Resolvers {
+		p.note(ep, task{p.o.Namespace.Rows(), q})
+	}
+	records := make([]*kgo.Record, 0, len(out.Rows)+len(out.Events)+len(ep.letters))
+	for i := range out.Rows {
+		records = append(records, &kgo.Record{Topic: p.o.Namespace.Rows(), Partition: out.Rows[i].Partition, Key: out.Rows[i].Key, Value: out.Rows[i].Value})
+	}
+	encoder := eventEncoder{namespace: p.o.Namespace, pushed: p.pushed}
+	for i := range out.Events {
+		record, err := encoder.record(&out.Events[i])
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	ep.stats.RowsOut, ep.stats.Events, ep.stats.DeadLetters = len(out.Rows), len(out.Events), len(ep.letters)
+	return append(records, ep.letters...), nil
+}
+
+// note says that the input offset of a task is to be committed, moved or not: that is what the
+// group fences the epoch by.
+func (p *Processor) note(ep *epoch, t task) {
+	if state := p.tasks[t]; state != nil {
+		if _, ok := ep.positions[t]; !ok {
+			ep.positions[t] = state.position
+		}
+	}
+}
+
+// feed gives one partition's records to the engine; what the epoch has no room for is returned.
+func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.Limit) (*fetched, error) {
+	t := task{f.Topic, f.Partition}
+	if p.tasks[t] == nil {
+		return nil, nil
+	}
+	if !p.wanted[f.Topic] {
+		return nil, nil // a graph that has just come has no use for it: its task is parked
+	}
+	rows := f.Topic == p.o.Namespace.Rows()
+	for i, record := range f.Records {
+		if i%64 == 63 && !p.overlay.Fits(limit) {
+			rest := f
+			rest.Records = f.Records[i:]
+			ep.positions[t] = record.Offset
+			return &rest, nil
+		}
+		if rows {
+			ep.stats.RowsIn++
+			if err := p.resolve(ctx, record); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		ep.stats.Samples++
+		letter, err := p.route(ctx, record)
+		if err != nil {
+			return nil, err
+		}
+		if letter != nil {
+			ep.letters = append(ep.letters, letter)
+		}
+	}
+	ep.positions[t] = f.Position
+	if !rows {
+		p.engine.SetPosition(t.source(), f.Position)
+	}
+	return nil, nil
+}
+
+// resolve gives one record of rows to the engine, which may need newer graphs first.
+func (p *Processor) resolve(ctx context.Context, record *kgo.Record) error {
+	err := p.engine.Resolve(record.Partition, record.Key, record.Value)
+	var need *engine.NeedGraphError
+	if errors.As(err, &need) {
+		if err := p.syncGraphs(ctx); err != nil {
+			return err
+		}
+		err = p.engine.Resolve(record.Partition, record.Key, record.Value)
+	}
+	if err != nil {
+		return fmt.Errorf("topic %s, partition %d, offset %d: %w", record.Topic, record.Partition, record.Offset, err)
+	}
+	return nil
+}
+
+// route gives one record of a sample topic to the engine; a record that is refused becomes a dead letter.
+func (p *Processor) route(ctx context.Context, record *kgo.Record) (*kgo.Record, error) {
+	write := &engine.Write{
+		Offset: record.Offset, Time: record.Timestamp.UnixMilli(), Trace: traceOf(record), Key: record.Key, Delete: record.Value == nil,
+	}
+	if record.Value != nil {
+		decoded, refusal, err := p.decodeSample(ctx, record)
+		if err != nil {
+			return nil, err
+		}
+		if refusal != nil {
+			p.engine.Skip(engine.Source{Topic: record.Topic, Partition: record.Partition}, record.Offset)
+			return deadLetter(p.o.Namespace, record, refusal), nil
+		}
+		write.Record = decoded
+	}
+	source := engine.Source{Topic: record.Topic, Partition: record.Partition}
+	refusal, err := p.engine.Route(source, write)
+	if err != nil || refusal == nil {
+		return nil, err
+	}
+	if owedToGraph(refusal.Reason) { // a graph that has just been pushed may know better
+		before := p.engine.Plan()
+		if err := p.syncGraphs(ctx); err != nil {
+			return nil, err
+		}
+		if p.engine.Plan() != before {
+			if refusal, err = p.engine.Route(source, write); err != nil || refusal == nil {
+				return nil, err
+			}
+		}
+	}
+	p.engine.Skip(source, record.Offset)
+	return deadLetter(p.o.Namespace, record, refusal), nil
+}
+
+// owedToGraph says whether another graph could make a refused record usable (R7).
+func owedToGraph(reason graph.Reason) bool {
+	switch reason {
+	case graph.UnknownFeature, graph.BadID, graph.UnknownVersion, graph.BadProvenance:
+		return true
+	}
+	return false
+}
+
+// decodeSample decodes a payload. A registry or a topic that does not answer is waited for (R7).
+func (p *Processor) decodeSample(ctx context.Context, record *kgo.Record) (*graph.Record, *graph.Refusal, error) {
+	for {
+		decoded, err := p.decode.Decode(ctx, record.Value)
+		switch {
+		case err == nil:
+			return decoded, nil, nil
+		case errors.Is(err, schema.ErrUnavailable):
+			if ctx.Err() != nil {
+				return nil, nil, ctx.Err()
+			}
+			p.o.Log.Warn("the schema of a record cannot be asked for and is waited for", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
+			if err := pause(ctx, time.Second); err != nil {
+				return nil, nil, err
+			}
+		case errors.Is(err, schema.ErrNotRecord):
+			return nil, &graph.Refusal{Reason: graph.BadRow, Detail: err.Error()}, nil
+		default:
+			return nil, &graph.Refusal{Reason: graph.BadBytes, Detail: err.Error()}, nil
+		}
+	}
+}
+
+// pause waits between two tries.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// commit ends the transaction and only then applies the overlay, with the positions of the logs in it.
+func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record, memberID string, generation int32) error {
+	offsets := map[string]map[int32]int64{}
+	for t, position := range ep.positions {
+		if offsets[t.topic] == nil {
+			offsets[t.topic] = map[int32]int64{}
+		}
+		offsets[t.topic][t.partition] = position
+	}
+	committed, err := p.txns.Commit(ctx, Epoch{
+		Records: records, Offsets: offsets, Group: p.o.Namespace.Group(),
+		MemberID: memberID, Generation: generation, InstanceID: p.o.InstanceID,
+	})
+	if err != nil {
+		return err
+	}
+	p.savePositions(ep, committed)
+	if err := p.store.Apply(p.overlay); err != nil {
+		return fmt.Errorf("%w: %w", errNotApplied, err)
+	}
+	p.engine.Commit()
+	return nil
+}
+
+// errNotApplied says that an epoch was committed, and that the state does not have it.
+var errNotApplied = errors.New("write state")
+
+// settle deals with an epoch that did not come to its end: what was polled is kept, or the tasks
+// recover from the logs.
+func (p *Processor) settle(ctx context.Context, err error) error {
+	p.engine.Abort()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrRejected):
+		return err
+	case errors.Is(err, ErrAborted):
+		p.o.Log.Warn("an epoch was aborted and is repeated", "error", err)
+		return pause(ctx, minCommitInterval)
+	case errors.Is(err, ErrFenced), errors.Is(err, ErrUnknown):
+		p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
+		if err := p.txns.Reinit(ctx); err != nil {
+			return err
+		}
+	case errors.Is(err, errNotApplied):
+		if errors.Is(err, state.ErrDamaged) {
+			return err
+		}
+		p.o.Log.Warn("the state could not be written and is read again", "error", err)
+	default:
+		return err
+	}
+	return p.recoverAll(ctx)
+}

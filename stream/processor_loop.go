@@ -1,0 +1,194 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// loop runs epochs: graphs that were pushed and changes of ownership come between them.
+func (p *Processor) loop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
+			return err
+		}
+		if err := p.followGraph(ctx); err != nil {
+			return err
+		}
+		if err := p.takeChanges(ctx); err != nil {
+			return err
+		}
+		if p.history.Plan() == nil {
+			p.opened.Do(func() { close(p.ready) }) // nothing to recover before the first graph
+		}
+		if err := p.collect(ctx); err != nil {
+			return err
+		}
+		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more {
+			continue
+		}
+		if err := p.runEpoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchGraphs wakes the loop when a graph has been pushed.
+func (p *Processor) watchGraphs(ctx context.Context) error {
+	for {
+		select {
+		case <-p.graphs.Ready():
+			p.interrupt()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// interrupt ends the poll under way.
+func (p *Processor) interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wake != nil {
+		p.wake()
+	}
+}
+
+// collect polls what the next epoch takes: it waits for the first records, as long as there is
+// nothing else to do, and takes more until there are no more at once, or the interval or the
+// bound of records is reached. An epoch that was aborted has its records still.
+func (p *Processor) collect(ctx context.Context) error {
+	count := 0
+	for _, f := range p.held {
+		count += len(f.Records)
+	}
+	if count > 0 {
+		return nil
+	}
+	start := time.Now()
+	wait := idlePoll
+	if p.more && len(p.tasks) > 0 {
+		wait = time.Millisecond
+	}
+	for count < epochRecords && time.Since(start) < max(wait, p.o.CommitInterval) {
+		got, err := p.poll(ctx, wait, epochRecords-count)
+		if err != nil {
+			return err
+		}
+		for _, f := range got {
+			count += len(f.Records)
+		}
+		if len(got) == 0 {
+			break
+		}
+		p.held = append(p.held, got...)
+		wait = drainPoll
+		if since := time.Since(p.last); since < minCommitInterval {
+			wait = minCommitInterval - since
+		}
+		if time.Since(start) >= p.o.CommitInterval {
+			break
+		}
+	}
+	return nil
+}
+
+// poll polls once. What is not owned any more, and what moved only the position of a task that is
+// not here, is left out.
+func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) ([]fetched, error) {
+	pollCtx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	p.mu.Lock()
+	p.wake = cancel
+	pending := len(p.changes) > 0
+	p.mu.Unlock()
+	if pending {
+		return nil, nil
+	}
+	got, err := p.fetch.Poll(pollCtx, records)
+	p.mu.Lock()
+	p.wake = nil
+	p.mu.Unlock()
+	if err != nil && pollCtx.Err() == nil {
+		if err = p.mendFetch(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+	got = slices.DeleteFunc(got, func(f fetched) bool { return p.tasks[task{f.Topic, f.Partition}] == nil })
+	p.watchLag(got)
+	return got, nil
+}
+
+// mendFetch deals with partitions that cannot be read on: their tasks recover.
+func (p *Processor) mendFetch(ctx context.Context, err error) error {
+	var faults []*FetchError
+	collectFetchErrors(err, &faults)
+	if len(faults) == 0 {
+		p.o.Log.Warn("a poll failed and is repeated", "error", err)
+		return nil
+	}
+	for _, fault := range faults {
+		p.o.Log.Warn("a partition cannot be read on and is read again from what is known", "topic", fault.Topic, "partition", fault.Partition, "offset", fault.Offset, "error", fault.Err)
+		t := task{fault.Topic, fault.Partition}
+		if p.tasks[t] != nil {
+			if err := p.drop(t); err != nil {
+				return err
+			}
+			if err := p.recover(ctx, []task{t}); err != nil {
+				return fmt.Errorf("recover topic %s partition %d: %w", t.topic, t.partition, err)
+			}
+		}
+	}
+	return nil
+}
+
+// collectFetchErrors finds the errors of partitions among joined ones.
+func collectFetchErrors(err error, into *[]*FetchError) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			collectFetchErrors(e, into)
+		}
+		return
+	}
+	var fault *FetchError
+	if errors.As(err, &fault) {
+		*into = append(*into, fault)
+	}
+}
+
+// watchLag pauses the sample partitions while rows lag behind: rows first, or what the routers
+// write would grow faster than it is resolved.
+func (p *Processor) watchLag(got []fetched) {
+	rows := p.o.Namespace.Rows()
+	for _, f := range got {
+		if f.Topic == rows {
+			p.lag[f.Partition] = max(0, f.HighWatermark-f.Position)
+		}
+	}
+	var behind int64
+	for _, n := range p.lag {
+		behind += n
+	}
+	switch {
+	case !p.paused && behind > rowsLag:
+		p.paused = true
+		p.fetch.Pause(p.samplePartitions())
+	case p.paused && behind < rowsLag/2:
+		p.paused = false
+		p.fetch.Resume(p.samplePartitions())
+	}
+}
+
+// samplePartitions lists the partitions of sample topics that are here.
+func (p *Processor) samplePartitions() map[string][]int32 {
+	partitions := map[string][]int32{}
+	for t := range p.tasks {
+		if t.topic != p.o.Namespace.Rows() {
+			partitions[t.topic] = append(partitions[t.topic], t.partition)
+		}
+	}
+	return partitions
+}

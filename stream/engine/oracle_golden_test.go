@@ -30,10 +30,8 @@ type goldenOperation struct {
 func TestOracleGolden(t *testing.T) {
 	cases := 0
 	run := func(name string, events, output []byte) {
-		for _, unbuilt := range []string{`"invalidate"`, `"fail"`, `"freshline_children"`, `"receipts"`, `"settle"`} {
-			if bytes.Contains(events, []byte(unbuilt)) {
-				return
-			}
+		if goldenUnbuilt(events) {
+			return
 		}
 		cases++
 		t.Run(name, func(t *testing.T) { compareGolden(t, runGolden(t, events), output) })
@@ -62,6 +60,25 @@ func TestOracleGolden(t *testing.T) {
 	if cases < 70 {
 		t.Errorf("only %d cases", cases)
 	}
+}
+
+// goldenUnbuilt reports whether a case needs rules that are not built yet.
+func goldenUnbuilt(events []byte) bool {
+	for line := range bytes.Lines(events) {
+		var op map[string]json.RawMessage
+		if json.Unmarshal(line, &op) != nil {
+			continue
+		}
+		if op["invalidate"] != nil || op["fail"] != nil {
+			return true
+		}
+		for _, unbuilt := range []string{`"freshline_children"`, `"receipts"`, `"settle"`} {
+			if bytes.Contains(line, []byte(unbuilt)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func readFile(t *testing.T, name string) []byte {

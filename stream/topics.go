@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/freshline/freshline/graph"
 )
@@ -66,11 +67,14 @@ type TopicInfo struct {
 
 // Topics creates, checks and lists the topics of a deployment. It borrows its client.
 type Topics struct {
-	admin *kadm.Client
+	client *kgo.Client
+	admin  *kadm.Client
 }
 
 // NewTopics returns an administrator of topics that works through a client. The caller keeps the client and closes it.
-func NewTopics(client *kgo.Client) *Topics { return &Topics{admin: kadm.NewClient(client)} }
+func NewTopics(client *kgo.Client) *Topics {
+	return &Topics{client: client, admin: kadm.NewClient(client)}
+}
 
 // Create makes the topics that are missing: the internal ones and, for each feature of the graph,
 // its staleness and its sample topic. A nil graph has no features. What exists is left alone
@@ -173,10 +177,7 @@ func (t *Topics) await(ctx context.Context, topics []string) error {
 	defer cancel()
 	var last error
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		details, err := t.admin.ListTopics(bounded, topics...)
-		if err == nil {
-			err = leaderless(details)
-		}
+		err := t.leaderless(bounded, topics)
 		if err == nil {
 			return nil
 		}
@@ -196,14 +197,16 @@ func (t *Topics) await(ctx context.Context, topics []string) error {
 	}
 }
 
-func leaderless(details kadm.TopicDetails) error {
-	for _, d := range details.Sorted() {
-		if d.Err != nil {
-			return fmt.Errorf("topic %s: %w", d.Topic, d.Err)
-		}
-		for _, p := range d.Partitions.Sorted() {
-			if p.Err != nil {
-				return fmt.Errorf("topic %s, partition %d: %w", d.Topic, p.Partition, p.Err)
+// leaderless says which partition cannot be used yet.
+func (t *Topics) leaderless(ctx context.Context, topics []string) error {
+	meta, err := fetchTopics(ctx, t.client, topics)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		for _, p := range meta[topic].Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, err)
 			}
 		}
 	}
@@ -222,23 +225,31 @@ func (t *Topics) List(ctx context.Context, ns Namespace, g *graph.Graph) ([]Topi
 	for i, info := range infos {
 		names[i] = info.Name
 	}
-	details, err := t.admin.ListTopics(ctx, names...)
+	request := kmsg.NewPtrMetadataRequest() // not kadm's, which may answer from the client's cache
+	for _, name := range names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		request.Topics = append(request.Topics, topic)
+	}
+	response, err := request.RequestWith(ctx, t.client)
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
 	var there []string
-	for i := range infos {
-		info := &infos[i]
-		d, ok := details[info.Name]
-		switch {
-		case !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+	for _, d := range response.Topics {
+		i := slices.IndexFunc(infos, func(info TopicInfo) bool { return d.Topic != nil && info.Name == *d.Topic })
+		if i < 0 {
 			continue
-		case d.Err != nil:
-			return nil, fmt.Errorf("list topic %s: %w", info.Name, d.Err)
 		}
-		info.Exists = true
-		info.Partitions = len(d.Partitions)
-		there = append(there, info.Name)
+		switch err := kerr.ErrorForCode(d.ErrorCode); {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("list topic %s: %w", infos[i].Name, err)
+		}
+		infos[i].Exists = true
+		infos[i].Partitions = len(d.Partitions)
+		there = append(there, infos[i].Name)
 	}
 	return infos, t.describe(ctx, infos, there)
 }

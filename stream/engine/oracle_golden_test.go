@@ -69,7 +69,11 @@ func goldenUnbuilt(events []byte) bool {
 		if json.Unmarshal(line, &op) != nil {
 			continue
 		}
-		if op["invalidate"] != nil || op["fail"] != nil {
+		var where string
+		if op["fail"] != nil || op["invalidate"] != nil && json.Unmarshal(op["where"], &where) != nil {
+			return true
+		}
+		if _, err := graph.ParseFilter(where); op["invalidate"] != nil && err == nil {
 			return true
 		}
 		for _, unbuilt := range []string{`"freshline_children"`, `"receipts"`, `"settle"`} {

@@ -17,8 +17,7 @@ type badgerReader struct {
 	cursors []*cursor   // one for each level of nested Scans
 	depth   int         // cursors in use
 	reverse *badger.Iterator
-	// What Last returned: two, in turn, since the one may be an argument of the call that fills the other.
-	last [2]struct{ key, value []byte }
+	last    struct{ key, value []byte } // what Last returned
 }
 
 // Get implements Reader.
@@ -29,17 +28,31 @@ func (r *badgerReader) Get(key []byte) (value []byte, ok bool, err error) {
 	if len(key) == 0 {
 		return nil, false, nil
 	}
-	item, err := r.txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, false, nil
-	}
-	if err == nil {
-		r.value, err = item.ValueCopy(r.value[:0])
+	if len(r.cursors) > 0 && r.cursors[0].covers(key) {
+		r.value, ok, err = r.cursors[0].get(key, r.value[:0])
+	} else {
+		ok, err = r.search(key)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("get key %.64q: %w", key, err)
 	}
+	if !ok {
+		return nil, false, nil
+	}
 	return r.value, true, nil
+}
+
+// search reads the value of key into r.value.
+func (r *badgerReader) search(key []byte) (ok bool, err error) {
+	item, err := r.txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r.value, err = item.ValueCopy(r.value[:0])
+	return err == nil, err
 }
 
 // Scan implements Reader.
@@ -78,8 +91,7 @@ func (r *badgerReader) Last(from, to []byte) (key, value []byte, ok bool, err er
 	if !it.Valid() || bytes.Compare(it.Item().Key(), from) < 0 {
 		return nil, nil, false, nil
 	}
-	r.last[0], r.last[1] = r.last[1], r.last[0]
-	l := &r.last[0]
+	l := &r.last // from or to may lie in it: they are not needed any more
 	l.key = append(l.key[:0], it.Item().Key()...)
 	if l.value, err = it.Item().ValueCopy(l.value[:0]); err != nil {
 		return nil, nil, false, fmt.Errorf("last before key %.64q: %w", to, err)

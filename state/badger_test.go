@@ -323,3 +323,51 @@ func TestMemtableBounds(t *testing.T) {
 		}
 	}
 }
+
+// Wherever a kill cuts the log, each Apply is there as a whole or not at all, and none after one that is not.
+func TestBadgerLogCutAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	b := openBadger(t, dir)
+	for i := range 6 {
+		applyPairs(t, b, fmt.Sprintf("a=%d", i), fmt.Sprintf("b=%d", i), fmt.Sprintf("c%d=%d", i, i), fmt.Sprintf("c%d", i-1))
+	}
+	left := copyDirectory(t, dir)
+	closeStore(t, b)
+	logs, _ := filepath.Glob(filepath.Join(left, "*.mem"))
+	if len(logs) != 1 {
+		t.Fatalf("logs %q", logs)
+	}
+	log, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	log = bytes.TrimRight(log, "\x00")
+	seen := map[string]bool{}
+	for cut := len(log); cut > 20; cut -= 41 {
+		if err := os.WriteFile(logs[0], log[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := openBadger(t, copyDirectory(t, left))
+		r, err := b.Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _, err := r.Get([]byte("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := string(v)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if seen[at] = true; at == "" {
+			wantPairs(t, b)
+		} else {
+			wantPairs(t, b, "a="+at, "b="+at, "c"+at+"="+at)
+		}
+		closeStore(t, b)
+	}
+	if len(seen) < 5 {
+		t.Fatalf("only the states %v", seen)
+	}
+}

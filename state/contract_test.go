@@ -93,7 +93,7 @@ func (h *history) value() []byte {
 	return v
 }
 
-// checkReader makes one random read of r and of want. With o, r's Scans also write.
+// read makes one random read of r and of want. With o, r's Scans also write.
 func (h *history) read(r Reader, want *oracle, o *Overlay, depth int) {
 	h.t.Helper()
 	switch n := h.rnd.IntN(8); {
@@ -120,6 +120,7 @@ func (h *history) get(r Reader, want oracle, key []byte) {
 // last walks down from to by giving back the key that Last returned.
 func (h *history) last(r Reader, want oracle, from, to []byte) {
 	h.t.Helper()
+	argFrom, argTo := from, to
 	for range 1 + h.rnd.IntN(4) {
 		var wk, wv []byte
 		in := want.scan(from, to)
@@ -127,7 +128,7 @@ func (h *history) last(r Reader, want oracle, from, to []byte) {
 			wk, wv = in[len(in)-1].key, in[len(in)-1].value
 		}
 		at := fmt.Sprintf("Last(%q, %q)", from, to)
-		k, v, ok, err := r.Last(from, to)
+		k, v, ok, err := r.Last(argFrom, argTo)
 		h.must(err)
 		if ok != (len(in) > 0) || !bytes.Equal(k, wk) || !bytes.Equal(v, wv) {
 			h.fatalf("%s = %q, %q, %v, want %q, %q, %v", at, k, v, ok, wk, wv, len(in) > 0)
@@ -135,10 +136,11 @@ func (h *history) last(r Reader, want oracle, from, to []byte) {
 		if !ok {
 			return
 		}
+		argFrom, argTo = from, to
 		if h.rnd.IntN(8) == 0 {
-			from = k
+			argFrom, from = k, bytes.Clone(k)
 		} else {
-			to = k
+			argTo, to = k, bytes.Clone(k)
 		}
 	}
 }
@@ -148,13 +150,25 @@ func (h *history) last(r Reader, want oracle, from, to []byte) {
 func (h *history) scan(r Reader, want *oracle, o *Overlay, depth int) {
 	h.t.Helper()
 	from, to := h.bounds()
+	argFrom, argTo := from, to
+	if h.rnd.IntN(3) == 0 { // what Last returned is an argument
+		k, _, ok, err := r.Last(from, to)
+		h.must(err)
+		switch {
+		case !ok:
+		case h.rnd.IntN(4) == 0:
+			argFrom, from = k, bytes.Clone(k)
+		default:
+			argTo, to = k, bytes.Clone(k)
+		}
+	}
 	next := bytes.Clone(from) // the least key that may come
 	stop := -1
 	if h.rnd.IntN(3) == 0 {
 		stop = h.rnd.IntN(6)
 	}
 	n := 0
-	err := r.Scan(from, to, func(k, v []byte) bool {
+	err := r.Scan(argFrom, argTo, func(k, v []byte) bool {
 		in := want.scan(next, to)
 		if len(in) == 0 {
 			h.fatalf("Scan(%q, %q): %q after the end", from, to, k)
@@ -290,12 +304,12 @@ func (h *history) all() (all oracle) {
 
 func TestContractRandomHistories(t *testing.T) {
 	eachStore(t, func(t *testing.T, open func(t *testing.T) (Store, func(Store) Store)) {
-		runs := 60
+		runs := 40
 		if testing.Short() {
 			runs = 10
 		}
 		if t.Name() == "TestContractRandomHistories/Memory" {
-			runs *= 10
+			runs *= 20
 		}
 		for range runs {
 			seed := rand.Uint64()

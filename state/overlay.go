@@ -32,7 +32,7 @@ type Overlay struct {
 	nWrites Writes
 }
 
-// NewOverlay returns an Overlay over base with nothing pending.
+// NewOverlay returns an Overlay over base with nothing pending. base may be nil where nothing is read.
 func NewOverlay(base Reader) *Overlay {
 	return &Overlay{
 		base:    base,
@@ -73,7 +73,7 @@ func (o *Overlay) Writes() Writes { return o.nWrites }
 func (o *Overlay) Set(key, value []byte) {
 	o.nWrites.Sets++
 	w := o.put(key)
-	if !w.deleted && w.value != nil && bytes.Equal(w.value, value) {
+	if !w.deleted && bytes.Equal(w.value, value) {
 		return
 	}
 	o.bytes += len(value) - len(w.value)

@@ -1,0 +1,53 @@
+// Package stream is Freshline on Kafka: the processor with its epochs and its recovery, the topics
+// of a deployment, dead letters, the embedded broker; and, for users in Go, Producer and Subscriber.
+// What is answered is decided by graph and stream/engine; this package makes it durable, once.
+//
+// # Topics
+//
+// Namespace has their names and topicSettings how they are made. Kafka is the only source of truth;
+// Badger is a cache of rows and of the staleness topics that may be deleted at any time.
+//
+// # Commit protocol
+//
+// One loop, one epoch at a time (runEpoch):
+//
+//	C1 what was polled goes through the engine, over an overlay of the state
+//	C2 one transaction: the records, and the input offset of every task that wrote anything, moved
+//	   or not, with the member id and generation under which the epoch began
+//	C3 only when the broker has said that it is committed, the overlay goes to Badger, in one write
+//	   with the positions of the logs
+//
+// A crash before the end of C2: nothing happened. After it: the positions are old, and recovery
+// reads what is missing. An answer that is lost (ErrUnknown): the producer is initialised again,
+// which settles the transaction, and every task recovers; nothing is assumed. Aborted: the overlay
+// is dropped and the same records are offered again.
+//
+// # Recovery
+//
+// One rule for a first start, a kept, lost or old Badger, and a new owner (recovery):
+//
+//	V1 take the stable committed offset of the input, which waits for open transactions
+//	V2 read rows and the staleness topics from where the state is to the read_uncommitted end that
+//	   they have now, read_committed, applying without emitting
+//	V3 evaluate what was read; after a start from nothing sweep the partition
+//
+// State that is older than tombstones live, or not of these topics, is dropped first. Evaluating
+// too much emits nothing, since an event is only ever judged against what was emitted.
+//
+// # Ownership
+//
+// Membership, reading and writing are three clients. The group says who owns what, and its
+// generation fences every epoch; where a partition is read from, recovery says. Changes of ownership
+// are noted between two epochs and taken before the next one.
+//
+// # Non-obvious
+//
+//   - kgo.GroupTransactSession is not used: see transactions and membership for why.
+//   - While tasks recover the other tasks of the process wait. Recovery with a kept Badger reads
+//     only what is missing, so this is short; a rebuild is not.
+//   - The state of a router task is complete up to what this process has itself produced to rows, so
+//     its position is written only when the task goes (positions.go).
+//   - A position may lie behind a transaction marker, so after an epoch the group's offset moves
+//     once more, by a plain commit.
+//   - Sample partitions pause while rows lags behind: rows first.
+package stream

@@ -121,9 +121,9 @@ func (p *Producer) follow(err error) {
 }
 
 // Put checks a sample and hands it to the client, which writes it in the background: Flush waits
-// and reports what was not written. Put waits only while too much is on its way, or for a new graph or schema. The record key is the
-// canonical JSON of the id columns in the order of the feature. An error that is a *graph.Refusal says why the
-// processor would not take the sample.
+// and reports what was not written. Put waits only while too much is on its way, or for a new graph
+// or schema. The record key is the canonical JSON of the id columns in the order of the feature. An
+// error that is a *graph.Refusal says why the processor would not take the sample.
 func (p *Producer) Put(ctx context.Context, feature string, sample Sample) error {
 	key, err := graph.ParseFeatureKey(feature)
 	if err != nil {
@@ -136,8 +136,8 @@ func (p *Producer) Put(ctx context.Context, feature string, sample Sample) error
 	return p.PutRecord(ctx, key, rec)
 }
 
-// PutRecord is Put of a record as decoders make it, columns sorted by name. A record without a feature version gets
-// the one in force.
+// PutRecord is Put of a record as decoders make it, columns sorted by name. A record without a
+// feature version gets the one in force; one with metaxy_deleted_at needs the ids only.
 func (p *Producer) PutRecord(ctx context.Context, feature graph.FeatureKey, rec *graph.Record) error {
 	return p.write(ctx, feature, func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, error) {
 		key, refusal := recordKey(f, rec)
@@ -161,8 +161,8 @@ func (p *Producer) PutRecord(ctx context.Context, feature graph.FeatureKey, rec 
 	})
 }
 
-// Delete writes a tombstone for a sample (R2). The ids are the id columns of the feature, no more and no less, and their
-// values as in Sample.Columns.
+// Delete writes a tombstone for a sample (R2). The ids are the id columns of the feature, no more
+// and no less, and their values as in Sample.Columns.
 func (p *Producer) Delete(ctx context.Context, feature string, ids map[string]any) error {
 	key, err := graph.ParseFeatureKey(feature)
 	if err != nil {
@@ -184,16 +184,19 @@ func (p *Producer) Delete(ctx context.Context, feature string, ids map[string]an
 	})
 }
 
-// write makes a record by the graph in force and produces it. Before anything is refused for a reason that a graph gives, the
-// graph topic is read to its end.
-func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, make func(*graph.FeaturePlan, *graph.History) (*kgo.Record, error)) error {
-	record, err := p.try(feature, make)
+// recordBuilder makes a record without its topic; what it refuses is a *graph.Refusal.
+type recordBuilder func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, error)
+
+// write builds a record by the graph in force and produces it. Before anything is refused for a
+// reason that a graph gives, the graph topic is read to its end.
+func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, build recordBuilder) error {
+	record, err := p.try(feature, build)
 	var refusal *graph.Refusal
 	if errors.As(err, &refusal) {
 		if err := p.syncGraph(ctx); err != nil {
 			return err
 		}
-		record, err = p.try(feature, make)
+		record, err = p.try(feature, build)
 	}
 	if err != nil {
 		return fmt.Errorf("write a sample of %s: %w", feature, err)
@@ -224,7 +227,7 @@ func recordKey(f *graph.FeaturePlan, rec *graph.Record) ([]byte, *graph.Refusal)
 	return graph.AppendKeyJSON(nil, f.IDs, values), nil
 }
 
-func (p *Producer) try(feature graph.FeatureKey, make func(*graph.FeaturePlan, *graph.History) (*kgo.Record, error)) (*kgo.Record, error) {
+func (p *Producer) try(feature graph.FeatureKey, build recordBuilder) (*kgo.Record, error) {
 	history, err := p.takeGraphs()
 	if err != nil {
 		return nil, err
@@ -237,7 +240,7 @@ func (p *Producer) try(feature graph.FeatureKey, make func(*graph.FeaturePlan, *
 	case f == nil:
 		return nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("the graph in force (number %d of topic %s) has no feature %s; check the key, or publish a graph that has it", plan.Number, p.opts.Namespace.Graph(), feature)}
 	}
-	record, err := make(f, history)
+	record, err := build(f, history)
 	if err != nil {
 		return nil, err
 	}
@@ -258,8 +261,8 @@ func (p *Producer) produced(r *kgo.Record, err error) {
 	}
 }
 
-// Flush waits until all that was put before has been written, and returns what was not since the last
-// Flush: ten errors at most, and how many there were.
+// Flush waits until all that was put before has been written, and returns what was not since the
+// last Flush: ten errors at most, and how many there were.
 func (p *Producer) Flush(ctx context.Context) error {
 	if err := p.client.Flush(ctx); err != nil {
 		return fmt.Errorf("wait for samples to be written: %w", context.Cause(ctx))

@@ -100,16 +100,21 @@ func (t *Topics) Create(ctx context.Context, ns Namespace, g *graph.Graph, opts 
 		}
 	}
 	var created []string
-	var faults []error
+	refused := map[string][]string{} // by why
 	for s, topics := range names {
-		made, err := t.create(ctx, s, topics)
-		created = append(created, made...)
+		made, err := t.create(ctx, s, topics, refused)
 		if err != nil {
-			faults = append(faults, err)
+			return created, err
 		}
+		created = append(created, made...)
 	}
 	slices.Sort(created)
-	if len(faults) > 0 {
+	if len(refused) > 0 {
+		var faults []error
+		for _, why := range slices.Sorted(maps.Keys(refused)) {
+			slices.Sort(refused[why])
+			faults = append(faults, fmt.Errorf("create topic %s: %s", strings.Join(refused[why], ", "), why))
+		}
 		return created, errors.Join(faults...)
 	}
 	return created, t.await(ctx, created)
@@ -132,25 +137,27 @@ func rowsPartitions(infos []TopicInfo, ns Namespace, opts TopicOptions) (int, er
 	return opts.Partitions, nil
 }
 
-func (t *Topics) create(ctx context.Context, s topicSettings, topics []string) (made []string, err error) {
+// create makes topics of the same settings, and adds those that the broker refuses to refused.
+func (t *Topics) create(ctx context.Context, s topicSettings, topics []string, refused map[string][]string) (made []string, err error) {
 	responses, err := t.admin.CreateTopics(ctx, int32(s.partitions), int16(s.replication), s.configs(), topics...)
 	if err != nil {
 		return nil, fmt.Errorf("create topics %s: %w", strings.Join(topics, ", "), err)
 	}
-	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(responses)) {
-		switch r := responses[name]; {
+	for name, r := range responses {
+		switch {
 		case r.Err == nil:
 			made = append(made, name)
 		case errors.Is(r.Err, kerr.TopicAlreadyExists): // somebody else was faster
 		default:
-			faults = append(faults, createFault(r, s))
+			why := createFault(r, s)
+			refused[why] = append(refused[why], name)
 		}
 	}
-	return made, errors.Join(faults...)
+	return made, nil
 }
 
-func createFault(r kadm.CreateTopicResponse, s topicSettings) error {
+// createFault says why a broker refused a topic, and what to do; it does not name the topic.
+func createFault(r kadm.CreateTopicResponse, s topicSettings) string {
 	advice := ""
 	switch {
 	case errors.Is(r.Err, kerr.InvalidReplicationFactor):
@@ -164,7 +171,7 @@ func createFault(r kadm.CreateTopicResponse, s topicSettings) error {
 	if r.ErrMessage != "" {
 		detail = " (" + r.ErrMessage + ")"
 	}
-	return fmt.Errorf("create topic %s: %w%s%s", r.Topic, r.Err, detail, advice)
+	return r.Err.Error() + detail + advice
 }
 
 // await returns when every one of the topics has a leader for each partition: a broker answers a

@@ -44,6 +44,10 @@ func Worklist(ctx context.Context, cluster Cluster, ns Namespace, schemas schema
 			yield(Event{}, err)
 			return
 		}
+		place := make(map[string]int, len(topics))
+		for i, topic := range topics {
+			place[topic] = i
+		}
 		for _, batch := range batches {
 			events, err := outstanding(ctx, cluster, ns, schemas, batch)
 			if err != nil {
@@ -51,7 +55,7 @@ func Worklist(ctx context.Context, cluster Cluster, ns Namespace, schemas schema
 				return
 			}
 			slices.SortFunc(events, func(a, b Event) int {
-				return cmp.Or(cmp.Compare(slices.Index(topics, a.Topic), slices.Index(topics, b.Topic)), cmp.Compare(a.Partition, b.Partition), bytes.Compare(a.Key, b.Key))
+				return cmp.Or(cmp.Compare(place[a.Topic], place[b.Topic]), cmp.Compare(a.Partition, b.Partition), bytes.Compare(a.Key, b.Key))
 			})
 			for _, e := range events {
 				if !yield(e, nil) {

@@ -67,13 +67,15 @@ func (f *Feature) checkIDs(r *refusal) {
 	if len(f.IDColumns) == 0 {
 		ids.fail("names no column; write the columns that tell its samples apart")
 	}
+	seen := make(map[string]bool, len(f.IDColumns))
 	for i, id := range f.IDColumns {
 		switch {
-		case slices.Index(f.IDColumns, id) < i:
+		case seen[id]:
 			ids.index(i).fail("id column %q is written twice; leave one of them out", id)
 		case IsSystemColumn(id):
 			ids.index(i).fail("%q is a system column; use a column of your own", id)
 		}
+		seen[id] = true
 	}
 }
 
@@ -94,6 +96,7 @@ func (f *Feature) checkFields(r *refusal) {
 
 // checkRename checks the renames of a dependency; ids are the id columns of the upstream.
 func (d *Dependency) checkRename(s spot, ids []string) {
+	renamed := d.renames()
 	targets := make(map[string]string, len(d.Rename))
 	for _, rename := range d.Rename {
 		at := s.at(rename.From)
@@ -104,33 +107,42 @@ func (d *Dependency) checkRename(s spot, ids []string) {
 			at.fail("renames onto %q, a system column; choose another name", rename.To)
 		case taken:
 			at.fail("renames %q onto %q, as it does %q; choose another name for one of them", rename.From, rename.To, first)
-		case slices.Contains(ids, rename.To) && !slices.ContainsFunc(d.Rename, func(r Rename) bool { return r.From == rename.To }):
+		case slices.Contains(ids, rename.To) && renamed[rename.To] == "":
 			at.fail("renames %q onto %q, an id column of %q that keeps its name; choose another name, or rename the id column too", rename.From, rename.To, string(d.Feature))
 		}
 		targets[rename.To] = rename.From
 	}
 }
 
+// renames returns the new names of columns by their old ones.
+func (d *Dependency) renames() map[string]string {
+	renames := make(map[string]string, len(d.Rename))
+	for _, rename := range d.Rename {
+		renames[rename.From] = rename.To
+	}
+	return renames
+}
+
 // checkSelect refuses a select of a column that a rename has taken away.
 func (d *Dependency) checkSelect(s spot) {
+	renamed, targets := d.renames(), make(map[string]bool, len(d.Rename))
+	for _, rename := range d.Rename {
+		targets[rename.To] = true
+	}
 	for i, column := range d.Select {
-		to, away := "", false
-		for _, rename := range d.Rename {
-			if rename.From == column {
-				to, away = rename.To, true
-			}
-		}
-		if away && !slices.ContainsFunc(d.Rename, func(r Rename) bool { return r.To == column }) {
+		if to := renamed[column]; to != "" && !targets[column] {
 			s.index(i).fail("selects %q, which is renamed to %q; select %q", column, to, to)
 		}
 	}
 }
 
 func (d *Dependency) checkOn(s spot) {
+	seen := make(map[string]bool, len(d.Lineage.On))
 	for i, column := range d.Lineage.On {
-		if slices.Index(d.Lineage.On, column) < i {
+		if seen[column] {
 			s.on().index(i).fail("column %q is written twice; leave one of them out", column)
 		}
+		seen[column] = true
 	}
 }
 
@@ -190,12 +202,10 @@ func (g *Graph) checkSelects(r *refusal, f *Feature) {
 
 // renamed returns the names that columns of the upstream have after rename.
 func (d *Dependency) renamed(columns []string) []string {
-	names := slices.Clone(columns)
+	names, renames := slices.Clone(columns), d.renames()
 	for i, column := range columns {
-		for _, rename := range d.Rename {
-			if rename.From == column {
-				names[i] = rename.To
-			}
+		if to := renames[column]; to != "" {
+			names[i] = to
 		}
 	}
 	return names

@@ -43,8 +43,10 @@ func (p *Problem) Error() string {
 // Problems are all reasons why a graph is refused, in the order of the file.
 type Problems []*Problem
 
-// maxProblems bounds how many problems one message lists.
-const maxProblems = 100
+const (
+	maxProblems = 100    // that one message lists
+	maxNoted    = 10_000 // that are noted at all: a file of a few megabytes could have millions
+)
 
 // Error returns the problems, one a line.
 func (p Problems) Error() string {
@@ -119,8 +121,14 @@ func (s spot) place() Place {
 	return p
 }
 
+// full reports whether no more problems are noted.
+func (r *refusal) full() bool { return len(r.problems) >= maxNoted }
+
 // fail notes a problem here.
 func (s spot) fail(format string, args ...any) {
+	if s.refusal.full() {
+		return
+	}
 	p := &Problem{File: s.refusal.file, Place: s.place(), Feature: s.feature, Path: s.rel, Text: fmt.Sprintf(format, args...)}
 	if s.feature == "" {
 		p.Path = p.Place.Path

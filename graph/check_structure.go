@@ -36,6 +36,7 @@ func (g *Graph) checkReferences(r *refusal, holes bool) {
 		}
 	}
 	g.byKey = byKey
+	prepared := make(upstreams)
 	for _, f := range g.Features {
 		f.checkFieldsTwice(r)
 		seen := make(map[FeatureKey]bool, len(f.Deps))
@@ -48,25 +49,31 @@ func (g *Graph) checkReferences(r *refusal, holes bool) {
 			case seen[d.Feature]:
 				s.fail("depends on %q a second time; write one dependency with all that is read of it", string(d.Feature))
 			case byKey[d.Feature] == nil && !holes:
-				s.fail("depends on %q, which is not in the graph; %s", string(d.Feature), g.addOrMean(d.Feature))
+				advice := "add it, or take this dependency out"
+				if near := g.nearestKey(d.Feature, len(r.problems)); near != "" {
+					advice = fmt.Sprintf("did you mean %q?", string(near))
+				}
+				s.fail("depends on %q, which is not in the graph; %s", string(d.Feature), advice)
 			}
 			seen[d.Feature] = true
 		}
 		if len(f.Deps) > 0 && !seen[""] {
-			f.checkFieldDeps(r, byKey, seen)
+			f.checkFieldDeps(r, byKey, seen, prepared)
 		}
 	}
 }
 
-func (g *Graph) addOrMean(key FeatureKey) string {
+// nearestKey returns the feature that a mistyped key most likely means, or "". It looks at every feature, so
+// only for problems that are listed; listed says how many there are already.
+func (g *Graph) nearestKey(key FeatureKey, listed int) FeatureKey {
+	if listed >= maxProblems {
+		return ""
+	}
 	keys := make([]FeatureKey, len(g.Features))
 	for i, f := range g.Features {
 		keys[i] = f.Key
 	}
-	if near := nearest(string(key), keys); near != "" {
-		return fmt.Sprintf("did you mean %q?", string(near))
-	}
-	return "add it, or take this dependency out"
+	return nearest(string(key), keys)
 }
 
 func onLine(p Place) string {
@@ -88,31 +95,27 @@ func (f *Feature) checkFieldsTwice(r *refusal) {
 
 // checkFieldDeps refuses explicit dependencies of fields on what is not there. (Those of a feature without
 // dependencies are ignored, as by Metaxy.)
-func (f *Feature) checkFieldDeps(r *refusal, byKey map[FeatureKey]*Feature, deps map[FeatureKey]bool) {
+func (f *Feature) checkFieldDeps(r *refusal, byKey map[FeatureKey]*Feature, deps map[FeatureKey]bool, prepared upstreams) {
 	for i, field := range f.Fields {
 		for j, dep := range field.Deps.List {
-			upstream := byKey[dep.Feature]
+			up := byKey[dep.Feature]
 			switch {
-			case dep.Feature == "":
+			case dep.Feature == "" || r.full():
 			case !deps[dep.Feature]:
 				f.fieldDepSpot(r, i, j).fail("field %q reads %q, which is no dependency of the feature; add it to deps, or read one of %s",
 					string(field.Key), string(dep.Feature), quoted(f.dependencyKeys()))
-			case upstream == nil || upstream.Field("") != nil: // refused already
+			case up == nil || prepared.get(up).fields[""]: // refused already
 			default:
-				f.checkFieldDep(r, upstream, i, j)
+				f.checkFieldDep(r, prepared.get(up), i, j)
 			}
 		}
 	}
 }
 
-func (f *Feature) checkFieldDep(r *refusal, upstream *Feature, i, j int) {
+func (f *Feature) checkFieldDep(r *refusal, up *upstream, i, j int) {
 	field := f.Fields[i]
-	known := make(map[FieldKey]bool, len(upstream.Fields))
-	for _, u := range upstream.Fields {
-		known[u.Key] = true
-	}
 	for k, key := range field.Deps.List[j].Fields {
-		if known[key] || key == "" {
+		if up.fields[key] || key == "" || r.full() {
 			continue
 		}
 		s := f.fieldDepSpot(r, i, j)
@@ -120,7 +123,7 @@ func (f *Feature) checkFieldDep(r *refusal, upstream *Feature, i, j int) {
 			s = s.at("fields")
 		}
 		s.index(k).fail("field %q reads field %q of %q, which has no such field; write one of %s",
-			string(field.Key), string(key), string(upstream.Key), quoted(upstream.fieldKeys()))
+			string(field.Key), string(key), string(up.key), quoted(up.all))
 	}
 }
 

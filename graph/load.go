@@ -20,6 +20,7 @@ const MaxGraphSize = 8 << 20
 const (
 	maxFeatures = 10_000
 	maxFields   = 1_000 // of one feature
+	maxColumns  = 1_000 // in one list of columns, of renames or of filters
 )
 
 // minTruncation and maxTruncation bound hash_truncation_length: Metaxy takes no less than 8, and no hash has more than 64 characters.

@@ -65,6 +65,9 @@ func (s spot) readFilters() []string {
 	if !filters.given() {
 		return nil
 	}
+	if filters.tooMany(len(filters.n.items)) {
+		return nil
+	}
 	texts, _ := readList(filters, "filters", spot.readText)
 	return texts
 }
@@ -72,6 +75,9 @@ func (s spot) readFilters() []string {
 func (s spot) readRename() []Rename {
 	if s.n.kind != nodeMap {
 		s.fail("is %v; write an object {OLD: NEW, ...}", s.n.kind)
+		return nil
+	}
+	if s.tooMany(len(s.n.items)) {
 		return nil
 	}
 	renames := make([]Rename, 0, len(s.n.items))

@@ -76,7 +76,20 @@ func readList[T any](s spot, what string, read func(spot) (T, bool)) ([]T, bool)
 	return values, all
 }
 
-func (s spot) readNames() ([]string, bool) { return readList(s, "column names", spot.readName) }
+func (s spot) readNames() ([]string, bool) {
+	if s.tooMany(len(s.n.items)) {
+		return nil, false
+	}
+	return readList(s, "column names", spot.readName)
+}
+
+// tooMany refuses more columns or filters in one place than maxColumns.
+func (s spot) tooMany(n int) bool {
+	if n > maxColumns {
+		s.fail("%d entries; %d are the limit", n, maxColumns)
+	}
+	return n > maxColumns
+}
 
 func (s spot) readKey() (string, bool) {
 	text, problem := keyText(s.n)

@@ -152,10 +152,14 @@ type parentSource struct {
 	kept     []FieldKey        // MapDefault: the fields not excluded
 }
 
-type parentSources []parentSource
+// parentSources are the dependencies of one feature.
+type parentSources struct {
+	list  []parentSource
+	byKey map[FeatureKey]*parentSource
+}
 
 func (u upstreams) sources(g *Graph, f *Feature) parentSources {
-	sources := make(parentSources, 0, len(f.Deps))
+	sources := parentSources{make([]parentSource, 0, len(f.Deps)), make(map[FeatureKey]*parentSource, len(f.Deps))}
 	for _, d := range f.Deps {
 		up := g.Feature(d.Feature)
 		if up == nil {
@@ -170,7 +174,8 @@ func (u upstreams) sources(g *Graph, f *Feature) parentSources {
 			}
 			s.kept = s.withoutExcluded(s.all)
 		}
-		sources = append(sources, s)
+		sources.list = append(sources.list, s)
+		sources.byKey[s.key] = &sources.list[len(sources.list)-1] // of the capacity reserved above, so it stays there
 	}
 	return sources
 }
@@ -188,22 +193,23 @@ func (sources parentSources) parents(field *Field) []Parent {
 			}
 		}
 	}
-	for i := range sources {
-		s := &sources[i]
+	whole := make(map[FeatureKey]bool) // features of which every field is in already
+	for _, dep := range field.Deps.List {
+		switch s := sources.byKey[dep.Feature]; {
+		case s == nil || whole[dep.Feature]:
+		case dep.All:
+			add(s, s.all)
+			whole[dep.Feature] = true
+		default:
+			add(s, dep.Fields)
+		}
+	}
+	for i := range sources.list {
+		s := &sources.list[i]
 		switch {
 		case field.Deps.All:
 			add(s, s.all)
-		case field.Deps.List != nil:
-			for _, dep := range field.Deps.List {
-				switch {
-				case dep.Feature != s.key:
-				case dep.All:
-					add(s, s.all)
-				default:
-					add(s, dep.Fields)
-				}
-			}
-		default:
+		case field.Deps.List == nil:
 			add(s, s.mapped(field.Key))
 		}
 	}

@@ -1,10 +1,10 @@
 // Package deploy holds what Freshline is shipped with: the image, and examples of how to run it.
 package deploy
 
-import _ "embed" // Dockerfile
+import _ "embed" // Dockerfile.prebuilt
 
-// Dockerfile is the recipe of the image. Its stage prebuilt takes a context of the binary freshline and an empty
-// folder state, and needs no other image.
+// PrebuiltDockerfile is the recipe of the image around a compiled binary. Its context is the static binary
+// freshline and an empty folder state; it needs no other image.
 //
-//go:embed Dockerfile
-var Dockerfile []byte
+//go:embed Dockerfile.prebuilt
+var PrebuiltDockerfile []byte

@@ -8,3 +8,6 @@ func OnlyJars() BrokerOption {
 		f.container = func(context.Context) (*Kafka, error) { return nil, errNoDocker }
 	}
 }
+
+// Compile is how StartFreshline builds the binary.
+var Compile = compile

@@ -33,11 +33,13 @@ type Freshline struct {
 //	freshline run --brokers B --namespace NS --state /state --instance-id ID
 //
 // B is comma separated; the options say what NS and ID are, and may add more. It is ready when a line of its
-// log holds "freshline is ready". The image is nothing but the static binary (stage prebuilt of
-// deploy/Dockerfile), run as user 65532 on the host's network. The binary is built once per process, by the go
-// command, from the module as the working directory sees it: in another module than Freshline's own that takes
-// a go.mod that knows all that the binary needs (go get -tool github.com/freshline/freshline/cmd/freshline);
-// [FreshlineBinary] and [FreshlineImage] do without. The caller calls Terminate.
+// log holds "freshline is ready". The image is nothing but the static binary (deploy/Dockerfile.prebuilt), run
+// as user 65532 on the host's network: two in one test need different ports for whatever they listen on.
+//
+// The binary is built once per process, by the go command, from the module as the working directory sees it: in
+// another module than Freshline's own that takes a go.mod that knows all that the binary needs
+// (go get -tool github.com/freshline/freshline/cmd/freshline); [FreshlineBinary] and [FreshlineImage] do
+// without. The caller calls Terminate.
 func StartFreshline(ctx context.Context, brokers []string, opts ...FreshlineOption) (*Freshline, error) {
 	cfg := freshlineConfig{namespace: "freshline", instance: "freshline-1"}
 	for _, opt := range opts {

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/freshline/freshline/deploy"
-	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 )
 
@@ -38,7 +37,6 @@ func freshlineBuild(ctx context.Context, path string) (testcontainers.FromDocker
 		return build, fmt.Errorf("pack the image of freshline: %w", err)
 	}
 	build.ContextArchive = bytes.NewReader(archive)
-	build.BuildOptionsModifier = func(o *client.ImageBuildOptions) { o.Target = "prebuilt" }
 	return build, nil
 }
 
@@ -82,7 +80,7 @@ func compile(ctx context.Context, pkg string) (binary []byte, err error) {
 	return binary, nil
 }
 
-// prebuiltContext is the build context that the stage prebuilt of deploy/Dockerfile asks for.
+// prebuiltContext is the build context that deploy/Dockerfile.prebuilt asks for.
 func prebuiltContext(binary []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
@@ -90,7 +88,7 @@ func prebuiltContext(binary []byte) ([]byte, error) {
 		header tar.Header
 		data   []byte
 	}{
-		{header: tar.Header{Typeflag: tar.TypeReg, Name: "Dockerfile", Mode: 0o644}, data: deploy.Dockerfile},
+		{header: tar.Header{Typeflag: tar.TypeReg, Name: "Dockerfile", Mode: 0o644}, data: deploy.PrebuiltDockerfile},
 		{header: tar.Header{Typeflag: tar.TypeReg, Name: "freshline", Mode: 0o755}, data: binary},
 		{header: tar.Header{Typeflag: tar.TypeDir, Name: "state/", Mode: 0o700}},
 	} {

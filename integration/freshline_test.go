@@ -3,7 +3,6 @@ package integration_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,11 +81,13 @@ func TestStartFreshlineRefuses(t *testing.T) {
 // standin compiles testdata/standin.
 func standin(ctx context.Context, t *testing.T) string {
 	t.Helper()
+	binary, err := integration.Compile(ctx, "./testdata/standin")
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(t.TempDir(), "freshline")
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "./testdata/standin")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := os.WriteFile(path, binary, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

@@ -25,6 +25,8 @@ func TestParseBounds(t *testing.T) {
 		{"size", strings.Repeat(" ", MaxGraphSize+1), "8388609 bytes"},
 		{"features", "[" + many(maxFeatures+1, func(int) string { return "{}" }) + "]", "10001 features; 10000 are the limit"},
 		{"fields", `[{"key": "a", "id_columns": ["id"], "fields": [` + fields(1001) + `]}]`, "1001 fields; 1000 are the limit"},
+		{"columns", `[{"key": "a", "id_columns": [` + fields(1001) + `]}]`, "1001 entries; 1000 are the limit"},
+		{"filters", `[{"key": "a", "id_columns": ["id"], "deps": [{"feature": "b", "filters": [` + fields(1001) + `]}]}]`, "1001 entries; 1000 are the limit"},
 		{"depth", strings.Repeat("[", 100) + strings.Repeat("]", 100), "nests too deep"},
 		{"depth of YAML", "a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), "nests too deep"},
 		{"much depth", strings.Repeat("[", 1_000_000), "is no "},

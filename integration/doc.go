@@ -25,8 +25,8 @@
 // With -short the tests of this package never look for a real broker.
 // Which broker was found is told in one line ([Broker.String]), as is what the fourth way leaves out.
 // go test keeps the output of a passing package to itself when it is given a list of packages, so the
-// line is seen with -v and -json, in a failing run, and on Linux also in a plain `go test ./...`
-// ([Broker.Announce]). A cached result prints nothing: -count=1 runs anew.
+// line is seen with -v and -json, in a failing run, and on Linux also in a plain `go test ./...` whose standard
+// error is a terminal or a pipe, not a file ([Broker.Announce]). A cached result prints nothing: -count=1 runs anew.
 //
 // # Non-obvious
 //

@@ -19,10 +19,13 @@ type Decoder struct {
 	records RecordDecoder
 }
 
-// NewDecoder returns a Decoder that finds schemas in schemas and reads records by records; nil is Direct.
+// NewDecoder returns a Decoder that finds schemas in schemas (nil knows none) and reads records by records; nil is Direct.
 func NewDecoder(schemas Schemas, records RecordDecoder) *Decoder {
 	if records == nil {
 		records = Direct{}
+	}
+	if schemas == nil {
+		schemas = &Set{}
 	}
 	return &Decoder{schemas: schemas, records: records}
 }

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,7 +20,12 @@ const (
 	headerTimestamp = "freshline_timestamp" // ms since 1970
 	headerKey       = "freshline_key"
 	headerTombstone = "freshline_tombstone" // present where the value was none
+	headerCut       = "freshline_cut"       // the size of the value in bytes, where it was too large to keep whole
 )
+
+// maxLetter bounds the value of a dead letter and the headers that the record brought, in bytes:
+// what is larger would be refused by the broker, and the whole epoch with it.
+const maxLetter = 900_000
 
 // maxDetail bounds the words of a dead letter, in bytes.
 const maxDetail = 4 << 10
@@ -40,7 +44,7 @@ func deadLetter(ns Namespace, record *kgo.Record, refusal *graph.Refusal) *kgo.R
 		{Key: headerPartition, Value: []byte(strconv.Itoa(int(record.Partition)))},
 		{Key: headerOffset, Value: []byte(strconv.FormatInt(record.Offset, 10))},
 		{Key: headerTimestamp, Value: []byte(strconv.FormatInt(record.Timestamp.UnixMilli(), 10))},
-		{Key: headerKey, Value: record.Key},
+		{Key: headerKey, Value: record.Key[:min(len(record.Key), maxDetail)]},
 	}
 	if refusal.Column != "" {
 		headers = append(headers, kgo.RecordHeader{Key: headerColumn, Value: []byte(refusal.Column)})
@@ -48,10 +52,21 @@ func deadLetter(ns Namespace, record *kgo.Record, refusal *graph.Refusal) *kgo.R
 	if record.Value == nil {
 		headers = append(headers, kgo.RecordHeader{Key: headerTombstone})
 	}
+	value := record.Value
+	if len(value) > maxLetter {
+		headers = append(headers, kgo.RecordHeader{Key: headerCut, Value: []byte(strconv.Itoa(len(value)))})
+		value = value[:maxLetter]
+	}
+	room := maxLetter - len(value)
+	for _, h := range record.Headers {
+		if room -= len(h.Key) + len(h.Value); room < 0 {
+			break
+		}
+		headers = append(headers, h)
+	}
 	return &kgo.Record{
 		Topic: ns.DeadLetter(), Partition: 0,
-		Key:     fmt.Appendf(nil, "%s/%d/%d", record.Topic, record.Partition, record.Offset),
-		Value:   record.Value,
-		Headers: slices.Concat(headers, record.Headers),
+		Key:   fmt.Appendf(nil, "%s/%d/%d", record.Topic, record.Partition, record.Offset),
+		Value: value, Headers: headers,
 	}
 }

@@ -33,6 +33,10 @@ type ProcessorOptions struct {
 	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
 	CommitInterval time.Duration
 
+	// Registry is the schema registry of the cluster, if samples are in the Confluent wire format.
+	// Default: none; schemas are found in the schema topic. Records in either framing are read.
+	Registry *schema.Registry
+
 	// Log takes what the process does. Default: nothing is logged.
 	Log *slog.Logger
 
@@ -189,7 +193,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		})
 	}
 	p.graphs, p.schemas = NewGraphTail(p.o.Cluster, p.o.Namespace), NewSchemaTail(p.o.Cluster, p.o.Namespace)
-	p.decode = schema.NewDecoder(p.schemas, nil)
+	p.decode = schema.NewDecoder(p.finder(), nil)
 	start(p.graphs.Run)
 	start(p.schemas.Run)
 	start(p.watchGraphs)
@@ -201,6 +205,14 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	defer p.leave()
 	start(p.member.Run)
 	return endedBy(ctx, p.loop(ctx))
+}
+
+// finder finds the writer schemas of samples.
+func (p *Processor) finder() schema.Schemas {
+	if p.o.Registry == nil {
+		return p.schemas
+	}
+	return schema.Chain{p.schemas, p.o.Registry}
 }
 
 // endedBy tells the end that was asked for from one that was not.
@@ -233,6 +245,9 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 		if counts[name] == 0 {
 			return fmt.Errorf("topic %s does not exist; publish a graph with `freshline graph publish`, which makes the topics, or run `freshline topics create`", name)
 		}
+	}
+	if err := requireKafka4(ctx, p.client); err != nil {
+		return err
 	}
 	p.partitions = counts[p.o.Namespace.Rows()]
 	p.produced = make([]int64, p.partitions)

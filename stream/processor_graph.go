@@ -48,6 +48,9 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 	if _, err := NewTopics(p.client).Create(ctx, p.o.Namespace, plan.Graph, TopicOptions{Partitions: int(p.partitions)}); err != nil {
 		return fmt.Errorf("make the topics of graph %d: %w", plan.Number, err)
 	}
+	if err := NewTopics(p.client).Check(ctx, p.o.Namespace, plan.Graph); err != nil {
+		return err
+	}
 	p.engine.Push(p.history)
 	topics := []string{p.o.Namespace.Rows()}
 	p.wanted = map[string]bool{p.o.Namespace.Rows(): true}

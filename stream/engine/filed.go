@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -14,12 +15,21 @@ import (
 //
 // Its bytes: place of the own row; bytes(own row as in rows); bytes(ids under which it stands in
 // the index 'X', empty if it does not); uvarint number of further places; each: place, 8 bytes digest
-// of what its readers see. place is edge bytes(K) bytes(rest).
+// of what its readers see; uvarint number of other own places; each: place, bytes(own row as in rows).
+// place is edge bytes(K) bytes(rest).
 type filed struct {
 	own     place
 	row     []byte
 	indexed []byte
 	edges   []filedEdge
+	others  []filedOwn
+}
+
+// filedOwn is another own place, which only recovery sees: partitions of rows are read one after
+// another, so that a row is met where it has moved to before it is met as taken back.
+type filedOwn struct {
+	place
+	row []byte
 }
 
 // place is where a row stands: under which key on which edge. The zero place is nowhere.
@@ -56,6 +66,10 @@ func (f *filed) append(dst []byte) []byte {
 	for _, e := range f.edges {
 		dst = binary.BigEndian.AppendUint64(appendPlace(dst, e.place), e.digest)
 	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.others)))
+	for _, o := range f.others {
+		dst = appendText(appendPlace(dst, o.place), o.row)
+	}
 	return dst
 }
 
@@ -74,10 +88,37 @@ func (f *filed) decode(value []byte) error {
 		}
 		f.edges = append(f.edges, e)
 	}
+	n = r.uvarint()
+	f.others = f.others[:0]
+	for i := uint64(0); i < n && !r.bad; i++ {
+		f.others = append(f.others, filedOwn{r.place(), r.bytes()})
+	}
 	if r.bad {
 		return errFiled
 	}
 	return nil
+}
+
+// setOwn takes over an own row, beside one at another place.
+func (f *filed) setOwn(at place, row []byte) {
+	if !f.own.zero() && f.own != at {
+		f.others = append(f.others, filedOwn{f.own, f.row})
+	}
+	f.others = slices.DeleteFunc(f.others, func(o filedOwn) bool { return o.place == at })
+	f.own, f.row = at, row
+}
+
+// dropOwn takes over that an own row is taken back.
+func (f *filed) dropOwn(at place) {
+	f.others = slices.DeleteFunc(f.others, func(o filedOwn) bool { return o.place == at })
+	if f.own != at {
+		return
+	}
+	f.own, f.row = place{}, nil
+	if n := len(f.others); n > 0 {
+		f.own, f.row = f.others[n-1].place, f.others[n-1].row
+		f.others = f.others[:n-1]
+	}
 }
 
 // recordHash names a record key of a log in the state.

@@ -88,9 +88,9 @@ func (e *Engine) restoreFiled(r *router, k *rowsKey, value []byte) {
 	at := place{edge: k.edge, join: string(k.join), rest: string(k.rest)}
 	switch {
 	case k.kind == recordOwn && value != nil:
-		f.own, f.row = at, value
-	case k.kind == recordOwn && f.own == at:
-		f.own, f.row = place{}, nil
+		f.setOwn(at, value)
+	case k.kind == recordOwn:
+		f.dropOwn(at)
 	case k.kind == recordEdge:
 		f.edges = slices.DeleteFunc(f.edges, func(e filedEdge) bool { return e.place == at })
 		if value != nil {

@@ -125,19 +125,17 @@ func (ev *evaluation) next(bound []byte) []byte {
 func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done bool) {
 	ev.left--
 	ev.begin(match)
-	f := ev.f
-	if len(from) == 0 {
-		ev.visitInput()
-	}
-	if f.MatchIsIDs {
-		return nil, true
-	}
-	if ev.job.all {
+	if ev.job.all && !ev.f.MatchIsIDs {
 		suffix, done := ev.visitAll(from, stop)
 		if done {
 			return nil, true
 		}
 		return append(append(slices.Clone(match), tupleEnd), suffix...), false
+	}
+	scope, j, own := ev.judgeInput()
+	ev.emit(nil, scope, j, own)
+	if ev.f.MatchIsIDs {
+		return nil, true
 	}
 	suffixes := make([]string, 0, len(ev.job.suffixes))
 	for suffix := range ev.job.suffixes {
@@ -189,33 +187,27 @@ func (ev *evaluation) join() []byte      { return ev.match[:ev.ends[ev.f.K-1]] }
 func (ev *evaluation) rest(n int) []byte { return ev.match[ev.ends[ev.f.K-1]:ev.ends[n-1]] }
 func (ev *evaluation) matchRest() []byte { return ev.rest(len(ev.f.Layout)) }
 
-// visitInput emits for the key of M: of an expansion the event of the parent (S6), where M and
-// the ids are one set that of the sample, else that of a row that is not there.
-func (ev *evaluation) visitInput() {
+// judgeInput gives the answer for the key of M: of an expansion that of the parent (S6), where M
+// and the ids are one set that of the sample, else that of a row that is not there.
+func (ev *evaluation) judgeInput() (scope graph.Scope, j graph.Judgement, own *stored) {
 	f := ev.f
 	switch {
 	case f.Expands:
 		if ev.null {
-			ev.emit(nil, graph.ScopeInput, graph.Judgement{}, nil)
-			return
+			return graph.ScopeInput, j, nil
 		}
 		family := ev.family()
 		ev.last.children, ev.last.notCurrent = family.Children, family.NotCurrent
-		ev.emit(nil, graph.ScopeInput, family.Judge(f, ev.presence), nil)
+		return graph.ScopeInput, family.Judge(f, ev.presence), nil
 	case f.MatchIsIDs:
-		own := ev.own(nil)
-		if own == nil {
-			ev.emit(nil, graph.ScopeSample, f.JudgeMissing(ev.presence), nil)
-			return
+		if own = ev.own(nil); own == nil {
+			return graph.ScopeSample, f.JudgeMissing(ev.presence), nil
 		}
-		ev.emit(nil, graph.ScopeSample, f.Judge(&own.row, ev.presence, ev.expected), own)
-	default:
-		var j graph.Judgement
-		if !ev.anyOwn() {
-			j = f.JudgeMissing(ev.presence)
-		}
-		ev.emit(nil, graph.ScopeInput, j, nil)
+		return graph.ScopeSample, f.Judge(&own.row, ev.presence, ev.expected), own
+	case ev.anyOwn():
+		return graph.ScopeInput, j, nil
 	}
+	return graph.ScopeInput, f.JudgeMissing(ev.presence), nil
 }
 
 // family counts the children of the parent by their classes.

@@ -9,10 +9,14 @@ import (
 )
 
 // What was last emitted is kept in pages: one for a match key with few events, more where a
-// page would outgrow pageSize. The key of a page ends in the suffix with which it begins (the
-// first one in an empty suffix); it has every event whose suffix is not below that and below the
-// next page's. A page is a sequence of entries in order of suffix: bytes(suffix), 8 bytes digest of
-// what E1 compares. The event of the key of M has the empty suffix. What is fresh has no entry.
+// page would outgrow pageSize. The key of a page ends in the suffix with which it begins; it has
+// every event whose suffix is not below that and below the next page's. The first one begins in the
+// empty suffix, and is there whenever another is: so one Get finds that a match key has no page, and
+// a match key with one page needs no search.
+//
+// A page is a byte, 1 where another page may follow, and a sequence of entries in order of suffix:
+// bytes(suffix), 8 bytes digest of what E1 compares. The event of the key of M has the empty suffix.
+// What is fresh has no entry.
 const pageSize = 4 << 10
 
 // entry is one event of a page.
@@ -43,26 +47,45 @@ func readEntry(page []byte) (en entry, rest []byte, ok bool) {
 	return en, r.b, true
 }
 
-// page finds the page that has a suffix: its lower bound, its content, and the next page's bound,
-// nil at the end. Without any page it is an empty one from the start.
-func (e *Engine) page(prefix, suffix []byte) (lower, content, upper []byte) {
-	key, value, ok, err := e.st.Last(prefix, append(append(slices.Clone(prefix), suffix...), 0))
-	e.fail(err)
-	if ok && err == nil {
-		lower, content = slices.Clone(key[len(prefix):]), slices.Clone(value)
+// page is one page, taken out of the state.
+type page struct {
+	lower   []byte
+	entries []byte
+	upper   []byte // where the next page begins; nil where none does
+	stored  bool
+}
+
+// page finds the page that has a suffix. Without any page it is an empty one from the start.
+func (e *Engine) page(prefix, suffix []byte) (p page) {
+	first, ok := e.get(prefix)
+	if !ok || len(first) == 0 {
+		return p
 	}
-	after := append(append(slices.Clone(prefix), lower...), 0)
+	p.stored = true
+	if first[0] == 0 {
+		p.entries = append(p.entries, first[1:]...)
+		return p
+	}
+	p.entries = append(p.entries, first[1:]...)
+	if len(suffix) > 0 {
+		key, value, ok, err := e.st.Last(prefix, append(append(slices.Clone(prefix), suffix...), 0))
+		e.fail(err)
+		if ok && err == nil && len(value) > 0 {
+			p.lower, p.entries = slices.Clone(key[len(prefix):]), append(p.entries[:0], value[1:]...)
+		}
+	}
+	after := append(append(slices.Clone(prefix), p.lower...), 0)
 	if next := e.first(after, prefixAbove(prefix)); next != nil {
-		upper = next[len(prefix):]
+		p.upper = next[len(prefix):]
 	}
-	return lower, content, upper
+	return p
 }
 
 // setEntry puts, replaces or (digest 0) removes one entry.
 func (e *Engine) setEntry(prefix, suffix []byte, update func(old uint64) uint64) {
-	lower, content, _ := e.page(prefix, suffix)
-	next := make([]byte, 0, len(content)+len(suffix)+12)
-	rest := content
+	p := e.page(prefix, suffix)
+	next := make([]byte, 0, len(p.entries)+len(suffix)+12)
+	rest := p.entries
 	var old uint64
 	for len(rest) > 0 {
 		en, after, ok := readEntry(rest)
@@ -88,16 +111,25 @@ func (e *Engine) setEntry(prefix, suffix []byte, update func(old uint64) uint64)
 	if digest != 0 {
 		next = appendEntry(next, suffix, digest)
 	}
-	e.writePage(prefix, lower, append(next, rest...))
+	e.writePage(prefix, &p, append(next, rest...))
 }
 
-// writePage writes entries from a lower bound on, split into pages.
-func (e *Engine) writePage(prefix, lower, content []byte) {
-	if len(content) == 0 {
-		e.st.Delete(append(slices.Clone(prefix), lower...))
+// writePage replaces the entries of a page, which may become several.
+func (e *Engine) writePage(prefix []byte, p *page, entries []byte) {
+	put := func(lower, entries []byte, more bool) {
+		value := make([]byte, 1, 1+len(entries))
+		if more {
+			value[0] = 1
+		}
+		e.st.Set(append(slices.Clone(prefix), lower...), append(value, entries...))
+	}
+	if len(entries) == 0 && (len(p.lower) > 0 || p.upper == nil) {
+		if p.stored {
+			e.st.Delete(append(slices.Clone(prefix), p.lower...))
+		}
 		return
 	}
-	start, rest := content, content
+	lower, start, rest := p.lower, entries, entries
 	for len(rest) > 0 {
 		en, after, ok := readEntry(rest)
 		if !ok {
@@ -105,34 +137,34 @@ func (e *Engine) writePage(prefix, lower, content []byte) {
 			return
 		}
 		if size := len(start) - len(after); size > pageSize && len(start) != len(rest) {
-			e.st.Set(append(slices.Clone(prefix), lower...), start[:len(start)-len(rest)])
+			put(lower, start[:len(start)-len(rest)], true)
 			start, lower = rest, en.suffix
 		}
 		rest = after
 	}
-	e.st.Set(append(slices.Clone(prefix), lower...), start)
+	put(lower, start, p.upper != nil)
 }
 
 // visitAll judges the own rows of the match key from a suffix on, up to another, as far as it may,
-// page by page; it returns the suffix to go on with, or that it is done.
+// page by page, and at the start the key of M; it returns the suffix to go on with, or that it is done.
 func (ev *evaluation) visitAll(from, stop []byte) (suffix []byte, done bool) {
 	prefix := ev.pagePrefix()
 	for {
-		lower, content, upper := ev.e.page(prefix, from)
-		m := pageMerge{ev: ev, old: content, from: from}
-		next := m.run(stop, upper)
-		if !bytes.Equal(m.out, content) {
-			ev.e.writePage(prefix, lower, m.out)
+		p := ev.e.page(prefix, from)
+		m := pageMerge{ev: ev, old: p.entries, from: from}
+		next := m.run(stop, p.upper)
+		if !bytes.Equal(m.out, p.entries) || p.stored && len(m.out) == 0 {
+			ev.e.writePage(prefix, &p, m.out)
 		}
 		switch {
 		case ev.e.err != nil, m.stopped:
 			return nil, true
 		case next != nil:
 			return next, false
-		case upper == nil:
+		case p.upper == nil:
 			return nil, true
 		}
-		from = upper
+		from = p.upper
 	}
 }
 
@@ -153,6 +185,9 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 	end := append(slices.Clone(base), tupleTop)
 	if upper != nil {
 		end = append(slices.Clone(base), upper...)
+	}
+	if len(m.from) == 0 {
+		m.input()
 	}
 	own := ownScan{ev: ev, base: len(base)}
 	ev.e.scan(start, end, func(key, value []byte) bool {
@@ -180,6 +215,18 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 	return next
 }
 
+// input answers for the key of M, whose entry is the first of the first page.
+func (m *pageMerge) input() {
+	var old uint64
+	if en, rest, ok := readEntry(m.old); ok && len(en.suffix) == 0 {
+		old, m.old = en.digest, rest
+	}
+	scope, j, own := m.ev.judgeInput()
+	if digest := m.ev.answer(nil, scope, j, own, old); digest != 0 {
+		m.out = appendEntry(m.out, nil, digest)
+	}
+}
+
 // gone takes back the events below a suffix (nil: all that are left) whose rows are gone.
 func (m *pageMerge) gone(before []byte) (old uint64) {
 	for len(m.old) > 0 {
@@ -197,7 +244,7 @@ func (m *pageMerge) gone(before []byte) (old uint64) {
 				return en.digest
 			}
 		}
-		if len(en.suffix) == 0 || bytes.Compare(en.suffix, m.from) < 0 {
+		if bytes.Compare(en.suffix, m.from) < 0 {
 			m.out = append(m.out, m.old[:len(m.old)-len(rest)]...)
 		} else if digest := m.ev.answer(en.suffix, graph.ScopeSample, graph.Judgement{}, nil, en.digest); digest != 0 {
 			m.out = appendEntry(m.out, en.suffix, digest)

@@ -200,6 +200,9 @@ func (e *Engine) takeBack(r *resolver, shape *graph.Shape, key, page []byte) {
 		return
 	}
 	match := values(values(nil, j.join), j.rest)
+	if len(page) > 0 {
+		page = page[1:]
+	}
 	for len(page) > 0 {
 		en, rest, ok := readEntry(page)
 		if !ok {

@@ -190,14 +190,16 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 		m.input()
 	}
 	own := ownScan{ev: ev, base: len(base)}
+	var until []byte // where the scan was ended; nil: nowhere
 	ev.e.scan(start, end, func(key, value []byte) bool {
 		return own.row(key, value, func(suffix []byte, s *stored) bool {
 			if len(stop) > 0 && bytes.Compare(suffix, stop) >= 0 {
-				m.stopped = true
+				m.stopped, until = true, slices.Clone(suffix)
 				return false
 			}
 			if ev.left <= 0 || !ev.e.st.Fits(ev.e.cfg.MaxWrites) {
 				next = slices.Clone(suffix)
+				until = next
 				return false
 			}
 			ev.left--
@@ -205,12 +207,10 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 			return true
 		})
 	})
-	if next == nil && !m.stopped {
+	if until == nil {
 		own.flush(func(suffix []byte, s *stored) bool { m.row(suffix, s); return true })
 	}
-	if next == nil && !m.stopped {
-		m.gone(nil)
-	}
+	m.gone(until)
 	m.out = append(m.out, m.old...)
 	return next
 }
@@ -228,21 +228,15 @@ func (m *pageMerge) input() {
 }
 
 // gone takes back the events below a suffix (nil: all that are left) whose rows are gone.
-func (m *pageMerge) gone(before []byte) (old uint64) {
+func (m *pageMerge) gone(before []byte) {
 	for len(m.old) > 0 {
 		en, rest, ok := readEntry(m.old)
 		if !ok {
 			m.ev.e.fail(errRowBytes)
-			return 0
+			return
 		}
-		if before != nil {
-			switch c := bytes.Compare(en.suffix, before); {
-			case c > 0:
-				return 0
-			case c == 0:
-				m.old = rest
-				return en.digest
-			}
+		if before != nil && bytes.Compare(en.suffix, before) >= 0 {
+			return
 		}
 		if bytes.Compare(en.suffix, m.from) < 0 {
 			m.out = append(m.out, m.old[:len(m.old)-len(rest)]...)
@@ -251,12 +245,15 @@ func (m *pageMerge) gone(before []byte) (old uint64) {
 		}
 		m.old = rest
 	}
-	return 0
 }
 
 // row judges the next own row.
 func (m *pageMerge) row(suffix []byte, s *stored) {
-	old := m.gone(suffix)
+	m.gone(suffix)
+	var old uint64
+	if en, rest, ok := readEntry(m.old); ok && bytes.Equal(en.suffix, suffix) {
+		old, m.old = en.digest, rest
+	}
 	if digest := m.ev.answer(suffix, graph.ScopeSample, m.ev.judge(s), s, old); digest != 0 {
 		m.out = appendEntry(m.out, suffix, digest)
 	}

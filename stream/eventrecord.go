@@ -30,12 +30,36 @@ type eventEncoder struct {
 	namespace Namespace
 	pushed    map[int64]time.Time
 
-	feature *graph.FeaturePlan
-	topic   string
-	shared  schema.SharedEvent
-	last    *engine.Body
-	scope   graph.Scope
-	headers []kgo.RecordHeader
+	feature  *graph.FeaturePlan
+	topic    string
+	shared   schema.SharedEvent
+	last     *engine.Body
+	scope    graph.Scope
+	origin   string             // of last, as text
+	common   []kgo.RecordHeader // of last and its siblings
+	row      *graph.Row         // for which recorded holds
+	recorded *schema.Recorded
+	own      schema.EventOwn
+	hasher   graph.Hasher
+	bytes    []byte             // room for values and headers
+	headers  []kgo.RecordHeader // room for lists of headers
+}
+
+// encoderChunk is how much room is made at once for the bytes of records.
+const encoderChunk = 256 << 10
+
+// room returns n bytes of room, empty.
+func (x *eventEncoder) room(n int) []byte {
+	if cap(x.bytes)-len(x.bytes) < n {
+		x.bytes = make([]byte, 0, max(n, encoderChunk))
+	}
+	return x.bytes[len(x.bytes) : len(x.bytes) : len(x.bytes)+n]
+}
+
+// keep says that room was filled.
+func (x *eventEncoder) keep(b []byte) []byte {
+	x.bytes = x.bytes[:len(x.bytes)+len(b)]
+	return b
 }
 
 // record makes the record of one event.
@@ -52,28 +76,35 @@ func (x *eventEncoder) record(e *engine.Event) (*kgo.Record, error) {
 			return nil, fmt.Errorf("key %s of %s: %w", e.Key, e.Feature, err)
 		}
 	}
-	own := schema.EventOwn{EventID: b.EventID, Key: string(e.Key)}
+	own := &x.own
+	own.EventID, own.Key, own.ID = b.EventID, string(e.Key), own.ID[:0]
 	names := b.Feature.Shape.IDColumns
 	if e.Scope == graph.ScopeInput {
 		names = b.Feature.Shape.InputColumns
 	}
-	own.ID = make([]graph.Column, len(names))
 	for i, name := range names {
-		own.ID[i] = graph.Column{Name: name, Value: b.ID[i]}
+		own.ID = append(own.ID, graph.Column{Name: name, Value: b.ID[i]})
 	}
-	own.Recorded = recordedOf(b)
-	headers := make([]kgo.RecordHeader, 0, len(x.headers)+4)
-	headers = append(headers, kgo.RecordHeader{Key: headerDigest, Value: binary.BigEndian.AppendUint64(nil, e.Digest)},
-		kgo.RecordHeader{Key: "ce_id", Value: []byte(b.EventID + "@" + originText(b.Origin))},
-		kgo.RecordHeader{Key: "ce_subject", Value: e.Key})
-	if b.Origin.Trace != "" {
-		headers = append(headers, kgo.RecordHeader{Key: headerTrace, Value: []byte(b.Origin.Trace)})
+	own.Recorded = x.recordedOf(b)
+	value := x.shared.Append(x.room(x.shared.Len()+512+2*len(e.Key)), own)
+	if cap(value) == x.shared.Len()+512+2*len(e.Key) {
+		x.keep(value) // else it had no room and moved
 	}
-	return &kgo.Record{
-		Topic: x.topic, Partition: e.Partition, Key: e.Key,
-		Value:   x.shared.Append(make([]byte, 0, x.shared.Len()+256), &own),
-		Headers: append(headers, x.headers...),
-	}, nil
+	return &kgo.Record{Topic: x.topic, Partition: e.Partition, Key: e.Key, Value: value, Headers: x.headersOf(e)}, nil
+}
+
+// headersOf makes the headers of one event.
+func (x *eventEncoder) headersOf(e *engine.Event) []kgo.RecordHeader {
+	n := len(x.common) + 3
+	if cap(x.headers)-len(x.headers) < n {
+		x.headers = make([]kgo.RecordHeader, 0, max(n, 1024))
+	}
+	start := len(x.headers)
+	digest := x.keep(binary.BigEndian.AppendUint64(x.room(8), e.Digest))
+	id := x.keep(append(append(append(x.room(len(e.Body.EventID)+1+len(x.origin)), e.Body.EventID...), '@'), x.origin...))
+	x.headers = append(x.headers, kgo.RecordHeader{Key: headerDigest, Value: digest}, kgo.RecordHeader{Key: "ce_id", Value: id})
+	x.headers = append(x.headers, x.common...)
+	return x.headers[start:len(x.headers):len(x.headers)]
 }
 
 // originText names the record that an event came of: with the event id it names the delivery.
@@ -114,8 +145,9 @@ func (x *eventEncoder) share(scope graph.Scope, b *engine.Body) error {
 	if scope == graph.ScopeInput {
 		s.Children = &schema.ChildCounts{Total: b.Children, NotCurrent: b.NotCurrent}
 	}
-	s.Origin = x.origin(b.Origin)
-	x.headers = append(x.headers[:0],
+	s.Origin = x.originOf(b.Origin)
+	x.origin = originText(b.Origin)
+	x.common = append(x.common[:0],
 		kgo.RecordHeader{Key: "ce_specversion", Value: []byte("1.0")},
 		kgo.RecordHeader{Key: "ce_type", Value: []byte(ceType)},
 		kgo.RecordHeader{Key: "ce_source", Value: []byte("/" + x.namespace.String() + "/" + string(b.Feature.Key))},
@@ -124,21 +156,27 @@ func (x *eventEncoder) share(scope graph.Scope, b *engine.Body) error {
 		kgo.RecordHeader{Key: headerScope, Value: []byte(scope.String())},
 		kgo.RecordHeader{Key: headerVersion, Value: []byte(b.Feature.Version)},
 	)
+	if b.Origin.Trace != "" {
+		x.common = append(x.common, kgo.RecordHeader{Key: headerTrace, Value: []byte(b.Origin.Trace)})
+	}
 	return x.shared.Set(schema.StalenessSchema().Frame(), &s)
 }
 
-// origin names the record that an event came of: a sample, or the push of a graph.
-func (x *eventEncoder) origin(o engine.Origin) *schema.Origin {
+// originOf names the record that an event came of: a sample, or the push of a graph.
+func (x *eventEncoder) originOf(o engine.Origin) *schema.Origin {
 	if o.Topic == "" {
 		return &schema.Origin{Topic: x.namespace.Graph(), Offset: o.Offset, Timestamp: x.pushed[o.Offset].UnixMilli()}
 	}
 	return &schema.Origin{Topic: o.Topic, Partition: o.Partition, Offset: o.Offset, Timestamp: o.Time}
 }
 
-// recordedOf returns what the sample was written with.
-func recordedOf(b *engine.Body) *schema.Recorded {
+// recordedOf returns what the sample was written with. Siblings that were written alike share it.
+func (x *eventEncoder) recordedOf(b *engine.Body) *schema.Recorded {
 	if b.Recorded == nil {
 		return nil
+	}
+	if x.row == b.Recorded {
+		return x.recorded
 	}
 	r := &schema.Recorded{FeatureVersion: b.Recorded.Version, HasVersion: b.Recorded.HasVersion}
 	texts := make([]string, 0, len(b.Recorded.Fields))
@@ -147,8 +185,8 @@ func recordedOf(b *engine.Body) *schema.Recorded {
 		r.ByField = append(r.ByField, schema.FieldText{Field: f.Name, Text: f.Provenance})
 		texts = append(texts, f.Provenance)
 	}
-	var hasher graph.Hasher
-	r.Text = hasher.Provenance(b.Feature.Plan(), texts)
+	r.Text = x.hasher.Provenance(b.Feature.Plan(), texts)
+	x.row, x.recorded = b.Recorded, r
 	return r
 }
 

@@ -78,11 +78,11 @@ func (e *Engine) applyRow(r *resolver, k *rowsKey, value []byte) {
 	var next []byte
 	if value != nil {
 		var s stored
-		if err := s.decode(value); err != nil {
+		if err := s.head(&byteReader{b: value}); err != nil {
 			e.fail(fmt.Errorf("rows/%d: %w", r.q, err))
 			return
 		}
-		if !s.shadowed {
+		if !s.isShadowed() {
 			next = append(binary.AppendUvarint(nil, uint64(k.source.Partition)), value...)
 		}
 	}
@@ -150,7 +150,7 @@ func causeOf(source Source, next, old []byte) Origin {
 		value = old
 	}
 	var s stored
-	if value == nil || s.decodeState(value) != nil {
+	if value == nil || s.decodeHead(value) != nil {
 		return Origin{}
 	}
 	return Origin{Topic: source.Topic, Partition: source.Partition, Offset: s.offset, Time: s.time, Trace: s.trace}
@@ -185,7 +185,7 @@ func (e *Engine) count(r *resolver, edge *graph.Edge, join, match, value []byte,
 		return
 	}
 	var s stored
-	if err := s.decodeState(value); err != nil {
+	if err := s.decodeHead(value); err != nil {
 		e.fail(err)
 		return
 	}

@@ -33,7 +33,6 @@ type stored struct {
 	offset    int64
 	time      int64 // ms
 	trace     string
-	shadowed  bool
 	row       graph.Row // Columns are read by columns()
 	judged    []byte    // flags, version and fields: equal bytes are judged alike
 	rest      []byte    // the columns, encoded
@@ -142,13 +141,15 @@ func (s *stored) head(r *byteReader) error {
 	return nil
 }
 
+// isShadowed reads the flag of a row of which only the head has been decoded.
+func (s *stored) isShadowed() bool { return len(s.judged) > 0 && s.judged[0]&flagShadowed != 0 }
+
 // decodeJudged reads what is judged. One copy of the bytes is made; every text is a part of it.
 func (s *stored) decodeJudged(judged []byte) error {
 	if len(judged) == 0 {
 		return errRowBytes
 	}
 	flags := judged[0]
-	s.shadowed = flags&flagShadowed != 0
 	r := textReader{s: string(judged[1:])}
 	s.row.HasVersion = flags&flagVersion != 0
 	s.row.Version = ""

@@ -70,6 +70,12 @@ func (e *Engine) hydrated(r *resolver, f *graph.FeaturePlan) bool {
 	return f.Moved == 0 || r.moved[f.Moved] >= e.cfg.Partitions
 }
 
+// reshaped reports whether pages of an earlier shape of the feature may still be there: until they
+// are gone, or have become pages of this one, what was last emitted is not known.
+func (e *Engine) reshaped(a *applied, f *graph.FeaturePlan) bool {
+	return len(e.history.Shapes(f.Key)) > 1 && !slices.Contains(a.shapes, f.Shape.Name)
+}
+
 func (r *resolver) marked(edge *graph.Edge) bool {
 	h := r.marks[edge.Name]
 	return h != nil && h.have >= h.want
@@ -77,11 +83,13 @@ func (r *resolver) marked(edge *graph.Edge) bool {
 
 // applied is what a resolver task has done under a graph. Its bytes: uvarint number of the graph;
 // uvarint number of open features; their keys; uvarint number of moves for which it has said
-// that it has taken back; their names.
+// that it has taken back; their names; uvarint number of shapes for which a sweep has cleared
+// the pages of earlier ones; their names.
 type applied struct {
-	graph int64
-	open  []graph.FeatureKey
-	moves []uint64
+	graph  int64
+	open   []graph.FeatureKey
+	moves  []uint64
+	shapes []uint64
 }
 
 func (e *Engine) applied(r *resolver) (a applied, ok bool) {
@@ -99,6 +107,11 @@ func (e *Engine) applied(r *resolver) (a applied, ok bool) {
 			a.moves = append(a.moves, binary.BigEndian.Uint64(name))
 		}
 	}
+	for n := b.uvarint(); n > 0 && !b.bad; n-- {
+		if name := b.take(8); name != nil {
+			a.shapes = append(a.shapes, binary.BigEndian.Uint64(name))
+		}
+	}
 	return a, !b.bad
 }
 
@@ -108,9 +121,11 @@ func (e *Engine) setApplied(r *resolver, a applied) {
 	for _, key := range a.open {
 		value = appendText(value, string(key))
 	}
-	value = binary.AppendUvarint(value, uint64(len(a.moves)))
-	for _, name := range a.moves {
-		value = binary.BigEndian.AppendUint64(value, name)
+	for _, names := range [][]uint64{a.moves, a.shapes} {
+		value = binary.AppendUvarint(value, uint64(len(names)))
+		for _, name := range names {
+			value = binary.BigEndian.AppendUint64(value, name)
+		}
 	}
 	e.st.Set(partKey(e.key[:0], r.q, partGraph), value)
 }
@@ -126,13 +141,15 @@ func (e *Engine) openFeatures(r *resolver) {
 	a, ok := e.applied(r)
 	changed := false
 	if !ok || a.graph != e.plan.Number {
-		a = applied{graph: e.plan.Number, moves: a.moves}
+		a = applied{graph: e.plan.Number, moves: a.moves, shapes: slices.DeleteFunc(a.shapes, func(name uint64) bool {
+			return !slices.ContainsFunc(e.plan.Features, func(f *graph.FeaturePlan) bool { return f.Shape.Name == name })
+		})}
 		e.dropDirty(r) // the sweep visits every key
 		e.triggerSweep(r, nil, Origin{Topic: "", Offset: e.plan.Number})
 		changed = true
 	}
 	for _, f := range e.plan.Features {
-		if slices.Contains(a.open, f.Key) || !e.hydrated(r, f) {
+		if slices.Contains(a.open, f.Key) || !e.hydrated(r, f) || e.reshaped(&a, f) {
 			continue
 		}
 		a.open = append(a.open, f.Key)

@@ -92,6 +92,7 @@ func (e *Engine) workResolver(r *resolver) (more bool) {
 	}
 	for !e.spent() && e.sweep(r) {
 	}
+	e.openFeatures(r) // a sweep may have cleared the way
 	return e.hasWork(r)
 }
 

@@ -34,7 +34,7 @@ type answer struct {
 // content is what E1 compares, but for the event id.
 func (a *answer) content() string {
 	text := fmt.Sprintf("%s %s causes %v changed %v version %s", a.scope, a.status, a.causes, a.changed, a.version)
-	if a.expected != nil {
+	if a.expected != nil && a.expected.there {
 		text += " expected " + a.expected.text
 	}
 	return text

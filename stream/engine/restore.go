@@ -25,27 +25,37 @@ func (e *Engine) RestoreEvent(q int32, feature graph.FeatureKey, key []byte, dig
 	if err != nil {
 		return false, nil
 	}
+	known := false
 	for _, shape := range e.history.Shapes(feature) {
-		ordered, sample, ok := shape.Parse(names, vals)
+		prefix, suffix, ok := e.entryOf(q, shape, names, vals)
 		if !ok {
 			continue
 		}
-		join := graph.AppendTuple(nil, ordered[:shape.K]...)
-		if graph.Partition(join, e.cfg.Partitions) != q {
-			continue // an earlier shape, under another join key
-		}
-		name := nameOf(shape.Name)
-		prefix := joinedKey(nil, q, join, sectionPages, name[:])
-		prefix = graph.AppendTuple(prefix, ordered[shape.K:len(shape.Layout)]...)
-		prefix = append(prefix, tupleEnd)
-		var suffix []byte
-		if sample {
-			suffix = graph.AppendTuple(nil, ordered[len(shape.Layout):]...)
-		}
+		// One key has one event: of the shapes that have the key the newest has the entry.
 		e.setEntry(prefix, suffix, func(uint64) uint64 { return digest })
-		return true, e.err
+		digest, known = 0, true
 	}
-	return false, e.err
+	return known, e.err
+}
+
+// entryOf finds where the event of a key stands under a shape: the prefix of its pages and its suffix.
+// ok is false where the shape has no such key, or has it in another partition.
+func (e *Engine) entryOf(q int32, shape *graph.Shape, names []string, vals []graph.Value) (prefix, suffix []byte, ok bool) {
+	ordered, sample, ok := shape.Parse(names, vals)
+	if !ok {
+		return nil, nil, false
+	}
+	join := graph.AppendTuple(nil, ordered[:shape.K]...)
+	if graph.Partition(join, e.cfg.Partitions) != q {
+		return nil, nil, false
+	}
+	name := nameOf(shape.Name)
+	prefix = joinedKey(nil, q, join, sectionPages, name[:])
+	prefix = append(graph.AppendTuple(prefix, ordered[shape.K:len(shape.Layout)]...), tupleEnd)
+	if sample {
+		suffix = graph.AppendTuple(nil, ordered[len(shape.Layout):]...)
+	}
+	return prefix, suffix, true
 }
 
 // SourceOf returns the log whose task filed a record of rows; ok is false for records that no

@@ -86,18 +86,23 @@ func (e *Engine) sweep(r *resolver) bool {
 		return true
 	}
 	e.st.Delete(partKey(e.key[:0], r.q, partSweep))
-	e.sayMoved(r)
+	e.swept(r)
 	return false
 }
 
-// sayMoved tells every partition that this one has taken back what it had under earlier join keys.
-func (e *Engine) sayMoved(r *resolver) {
+// swept says that this partition has taken back what it had under earlier join keys, to every
+// partition, and has no pages of earlier shapes.
+func (e *Engine) swept(r *resolver) {
 	a, ok := e.applied(r)
 	if !ok {
 		return
 	}
 	changed := false
 	for _, f := range e.plan.Features {
+		if e.reshaped(&a, f) {
+			a.shapes = append(a.shapes, f.Shape.Name)
+			changed, r.open = true, false
+		}
 		if f.Moved == 0 || slices.Contains(a.moves, f.Moved) {
 			continue
 		}
@@ -151,9 +156,11 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 	if section == sectionPages {
 		shape := e.shapes[binary.BigEndian.Uint64(name)]
 		if shape != nil {
-			if f := e.plan.Feature(shape.Feature); f != nil && f.Shape.Name == shape.Name {
+			if f := e.plan.Feature(shape.Feature); f != nil {
 				found[f.Position()] = true
-				return true
+				if f.Shape.Name == shape.Name {
+					return true
+				}
 			}
 		}
 		return e.drop(from, to, func(key, page []byte) { e.takeBack(r, shape, key, page) })
@@ -193,7 +200,8 @@ func (e *Engine) drop(from, to []byte, before func(key, value []byte)) bool {
 	return done
 }
 
-// takeBack emits a tombstone for every event of a page.
+// takeBack emits a tombstone for every event of a page of a shape that is not in force. Keys that the
+// feature has under its new shape too, and under the same join key, go over to that.
 func (e *Engine) takeBack(r *resolver, shape *graph.Shape, key, page []byte) {
 	j, ok := parseJoined(key[len(partKey(nil, r.q, partJoined)):])
 	if !ok || shape == nil {
@@ -220,6 +228,25 @@ func (e *Engine) takeBack(r *resolver, shape *graph.Shape, key, page []byte) {
 			event.Key = shape.SampleKey(nil, values(slices.Clone(match), en.suffix))
 		}
 		e.budget--
-		e.out.Events = append(e.out.Events, event)
+		if !e.goOver(r, shape, event.Key, en.digest) {
+			e.out.Events = append(e.out.Events, event)
+		}
 	}
+}
+
+// goOver moves the entry of a key to the shape in force, where that has the key under the same join key.
+func (e *Engine) goOver(r *resolver, shape *graph.Shape, key []byte, digest uint64) bool {
+	f := e.plan.Feature(shape.Feature)
+	if f == nil || !slices.Equal(f.Shape.Layout[:f.Shape.K], shape.Layout[:shape.K]) {
+		return false
+	}
+	names, vals, err := graph.ParseKeyJSON(key)
+	if err != nil {
+		return false
+	}
+	prefix, suffix, ok := e.entryOf(r.q, f.Shape, names, vals)
+	if ok {
+		e.setEntry(prefix, suffix, func(uint64) uint64 { return digest })
+	}
+	return ok
 }

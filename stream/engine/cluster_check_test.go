@@ -1,0 +1,197 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/state"
+	"github.com/freshline/freshline/stream/engine"
+)
+
+// produceEvent appends an event to its staleness log, and holds it against the one before it (E1).
+func (c *cluster) produceEvent(e *engine.Event) error {
+	name := stalenessKey(e.Feature, e.Partition, string(e.Key))
+	before := c.last[name]
+	var event *simEvent
+	if e.Body != nil {
+		event = makeEvent(e)
+	}
+	if c.tracing {
+		c.trace("  %d event %s %s", c.seq, name, event)
+	}
+	switch {
+	case before == nil && event == nil:
+		return fmt.Errorf("E1: a tombstone for %s, of which nothing is known", name)
+	case before != nil && event != nil && before.content == event.content && before.id == event.id:
+		return fmt.Errorf("E1: the same event again for %s: %s", name, event)
+	case before != nil && event != nil && before.digest == event.digest:
+		return fmt.Errorf("E1: the digest is the same for %s: %s, then %s", name, before, event)
+	}
+	c.events++
+	c.last[name] = event
+	log := c.stale[e.Feature][e.Partition]
+	log.append(simRecord{offset: c.seq, key: string(e.Key), event: event, gone: event == nil})
+	c.seq++
+	return nil
+}
+
+func makeEvent(e *engine.Event) *simEvent {
+	b := e.Body
+	a := answer{
+		scope: e.Scope, status: b.Judgement.Status, version: b.Feature.Version,
+		causes: b.Judgement.Causes.Texts(), changed: b.Feature.Keys(b.Judgement.Changed),
+	}
+	if b.Expected != nil {
+		a.expected = &oracleExpected{there: true}
+		for i, field := range b.Feature.Fields {
+			a.expected.text += field.Struct + "=" + b.Expected.Fields[i] + " "
+		}
+		a.expected.text += b.Expected.Provenance
+	}
+	event := &simEvent{key: string(e.Key), scope: e.Scope, content: a.content(), digest: e.Digest, body: b}
+	if a.status.Work() {
+		event.id = b.EventID
+	}
+	return event
+}
+
+// ids returns what the event should name as its id: columns of its key. Where a push of other id
+// columns leaves key and answer as they were, there is no new event (E1), and the id is that of before.
+func (e *simEvent) ids() (ids []graph.Value) {
+	shape := e.body.Feature.Shape
+	columns := shape.IDColumns
+	if e.scope == graph.ScopeInput {
+		columns = shape.InputColumns
+	}
+	names, values, _ := graph.ParseKeyJSON([]byte(e.key))
+	for _, c := range columns {
+		if i := slices.Index(names, c); i >= 0 {
+			ids = append(ids, values[i])
+		}
+	}
+	return ids
+}
+
+func (e *simEvent) String() string {
+	if e == nil {
+		return "FRESH"
+	}
+	return e.content + " id " + e.id
+}
+
+// answered merges the compacted staleness logs.
+func (c *cluster) answered() (map[answerKey]*simEvent, error) {
+	all := map[answerKey]*simEvent{}
+	for feature, logs := range c.stale {
+		for q, log := range logs {
+			for key, event := range log.latest() {
+				k := answerKey{feature, key}
+				if all[k] != nil {
+					return nil, fmt.Errorf("E2: %v has an event in two partitions, one of them %d", k, q)
+				}
+				all[k] = event
+			}
+		}
+	}
+	return all, nil
+}
+
+// check compares the staleness logs with the oracle (E5). All must be quiet.
+func (c *cluster) check() error {
+	if len(c.histories) == 1 {
+		return nil
+	}
+	got, err := c.answered()
+	if err != nil {
+		return err
+	}
+	want := c.oracle.answers()
+	var faults []error
+	for k, a := range want {
+		e := got[k]
+		if e == nil || e.content != a.content() {
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.feature, k.key, e, a.content()))
+			continue
+		}
+		if err := c.checkWork(k, a, e); err != nil {
+			faults = append(faults, err)
+		}
+		if names, values, err := graph.ParseKeyJSON([]byte(k.key)); err != nil || !slices.Equal(names, a.names) || !slices.Equal(values, a.values) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: reads as %v %v, %w", k.feature, k.key, names, values, err))
+		}
+		if ids := e.ids(); !slices.Equal(e.body.ID, ids) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.feature, k.key, e.body.ID, ids))
+		}
+		c.compared++
+	}
+	for k, e := range got {
+		if want[k] == nil {
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %s\n  want nothing", k.feature, k.key, e))
+		}
+	}
+	if len(faults) == 0 {
+		return c.checkCounts(want)
+	}
+	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
+	return errors.Join(faults[:min(len(faults), 5)]...)
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// checkWork holds the id of work against all ids so far (E3): equal work has one id, and one id is of equal work.
+func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent) error {
+	if !a.status.Work() {
+		return nil
+	}
+	work := a.work(k)
+	spec := c.oracle.newest().Feature(k.feature)
+	placed := fmt.Sprintf("%s under %v %d", work, e.body.Feature.Shape.Layout, len(spec.Deps))
+	if id, ok := c.ids[placed]; ok && id != e.id {
+		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)
+	}
+	if other, ok := c.works[e.id]; ok && other != work {
+		return fmt.Errorf("E3: the id %s is of two works:\n%s\n%s", e.id, other, work)
+	}
+	c.ids[placed], c.works[e.id] = e.id, work
+	return nil
+}
+
+// checkCounts compares the counts of children (S6).
+func (c *cluster) checkCounts(want map[answerKey]*answer) error {
+	for _, p := range c.processes {
+		reader, err := p.store.Reader()
+		if err != nil {
+			return err
+		}
+		p.engine.Begin(state.NewOverlay(reader))
+		for k, a := range want {
+			f := c.plan().Feature(k.feature)
+			if a.scope != graph.ScopeInput || !f.Expands {
+				continue
+			}
+			q := graph.Partition(graph.AppendTuple(nil, f.Shape.FromInput(a.values)[:f.K]...), c.partitions)
+			if c.resolvers[q] != p {
+				continue
+			}
+			children, notCurrent, err := p.engine.CountChildren(q, f, a.values)
+			if err != nil || children != int64(a.children) || notCurrent != int64(a.notCurrent) {
+				_ = reader.Close()
+				return fmt.Errorf("S6: %s %s has %d children, %d not current; counted are %d and %d, %w", k.feature, k.key, a.children, a.notCurrent, children, notCurrent, err)
+			}
+		}
+		if err := reader.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,12 @@
+package engine
+
+import "fmt"
+
+// RowsKeyText words the key of a record of rows, for the traces of the simulation.
+func RowsKeyText(key []byte) string {
+	k, err := parseRowsKey(key)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%c edge %x K %v rest %v log %s/%d record %s", k.kind, k.edge[:2], values(nil, k.join), values(nil, k.rest), k.source.Topic, k.source.Partition, k.record)
+}

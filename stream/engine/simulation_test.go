@@ -1,0 +1,320 @@
+package engine_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/freshline/freshline/graph"
+)
+
+var (
+	seedFlag      = flag.Uint64("seed", 0, "run the one history of this seed, and say what happens")
+	historiesFlag = flag.Int("histories", 10_000, "so many histories; -short runs 500")
+	fromFlag      = flag.Uint64("from", 1, "the first seed")
+)
+
+// operation is one step of a history. Its randomness is its own, so that a history without it is
+// otherwise the same.
+type operation struct {
+	kind string
+	seed uint64
+}
+
+// history is a run of a cluster, given by its seed.
+type history struct {
+	seed       uint64
+	operations []operation
+}
+
+// newHistory makes the history of a seed.
+func newHistory(seed uint64) *history {
+	r := rand.New(rand.NewPCG(seed, 1))
+	h := &history{seed: seed}
+	add := func(kind string) { h.operations = append(h.operations, operation{kind, r.Uint64()}) }
+	add("push")
+	weights := []struct {
+		kind   string
+		weight int
+	}{
+		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10},
+		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
+	}
+	if chance(r, 30) { // no faults
+		weights = weights[:9]
+	}
+	total := 0
+	for _, w := range weights {
+		total += w.weight
+	}
+	for range 5 + r.IntN(60) {
+		n := r.IntN(total)
+		for _, w := range weights {
+			if n -= w.weight; n < 0 {
+				add(w.kind)
+				break
+			}
+		}
+	}
+	add("quiet")
+	if chance(r, 40) {
+		add("complete")
+	}
+	if chance(r, 40) {
+		add("lose")
+	}
+	if chance(r, 30) {
+		add("cold")
+	}
+	return h
+}
+
+// result is what a run has seen.
+type result struct{ events, compared int }
+
+// run runs a history.
+func (h *history) run(t testing.TB, operations []operation, trace func(string, ...any)) (res result, err error) {
+	r := rand.New(rand.NewPCG(h.seed, 2))
+	badger := chance(r, 0)
+	c := newCluster(t, r, int32(1+r.IntN(4)), 1+r.IntN(3), badger)
+	defer c.close()
+	if trace != nil {
+		c.trace, c.tracing = trace, true
+	}
+	m := newWriteMaker(r)
+	g := &graphMaker{r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}}
+	for _, key := range specKeys {
+		c.counts[graph.FeatureKey(key)] = int32(1 + r.IntN(3)*r.IntN(2))
+	}
+	g.keep = func(key string) bool { return c.counts[graph.FeatureKey(key)] > 1 }
+	g.check = func(parsed *graph.Graph) bool {
+		_, err := c.histories[len(c.histories)-1].Push(int64(len(c.histories)), parsed)
+		return err == nil
+	}
+	size := 1 + r.IntN(6)
+	for i, op := range operations {
+		c.r = rand.New(rand.NewPCG(op.seed, 3))
+		g.r = c.r
+		c.trace("%d %s", i, op.kind)
+		if err := c.do(op.kind, m, g, size); err != nil {
+			return result{c.events, c.compared}, fmt.Errorf("operation %d, %s: %w", i, op.kind, err)
+		}
+	}
+	return result{c.events, c.compared}, nil
+}
+
+// do does one operation.
+func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error {
+	r := c.r
+	var parsed *graph.Graph
+	switch {
+	case kind == "push" && g.now == nil:
+		parsed = g.first(size)
+	case kind == "push":
+		parsed = g.next()
+	case g.now == nil:
+		return nil
+	}
+	if parsed != nil {
+		c.trace("  graph %s", g.now.text())
+		c.push(parsed)
+	}
+	features := c.oracle.newest().Features
+	switch kind {
+	case "root", "write", "delete":
+		if len(features) > 0 {
+			c.writes(kind, m, features)
+		}
+	case "worker":
+		c.worker(m, r, true, 1+r.IntN(6))
+	case "epoch":
+		if err := c.assign(); err != nil {
+			return err
+		}
+		o := epochOptions{budget: c.budget()}
+		if chance(r, 10) {
+			o.ending = pick(r, []ending{endAbort, endBefore, endBetween})
+		}
+		_, err := c.epoch(pick(r, c.processes), o)
+		return err
+	case "graph":
+		p := pick(r, c.processes)
+		if p.graphs > 0 {
+			c.readGraphs(p, min(p.graphs+1+r.IntN(3), len(c.histories)-1))
+		}
+	case "move":
+		c.release()
+	case "crash":
+		c.crash(pick(r, c.processes))
+	case "compact":
+		c.compact()
+	case "quiet":
+		return c.quiet()
+	case "complete":
+		_, err := c.complete(m)
+		return err
+	case "lose":
+		return c.loseAll()
+	case "cold":
+		return c.coldStart(m)
+	}
+	return nil
+}
+
+// writes sends random writes and deletes.
+func (c *cluster) writes(kind string, m *writeMaker, features []*graph.Feature) {
+	r := c.r
+	for range 1 + r.IntN(4) {
+		spec := pick(r, features)
+		for range 5 {
+			if kind == "root" && len(spec.Deps) > 0 {
+				spec = pick(r, features)
+			}
+		}
+		if kind == "delete" {
+			c.produceSample(spec.Key, m.remove(r, string(spec.Key), spec.IDColumns, m.columns(r, spec.IDColumns)))
+		} else {
+			c.produceSample(spec.Key, m.write(r, c.oracle, spec))
+		}
+	}
+}
+
+func (c *cluster) quiet() error {
+	if err := c.drain(); err != nil {
+		return err
+	}
+	return c.check()
+}
+
+// loseAll loses the state of every process at a quiet point: what is read again says nothing new (E4).
+func (c *cluster) loseAll() error {
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	before := c.events
+	for _, p := range c.processes {
+		c.lose(p)
+		c.crash(p)
+	}
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	if c.events != before {
+		return fmt.Errorf("E4: %d events after the state was lost", c.events-before)
+	}
+	return nil
+}
+
+// coldStart starts a second cluster over the sample topics and the newest graph as they are: every
+// key is told at most once, and nothing of a pipeline that is computed (E4).
+func (c *cluster) coldStart(m *writeMaker) error {
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	cold := newCluster(c.t, c.r, int32(1+c.r.IntN(4)), 1+c.r.IntN(3), false)
+	cold.trace, cold.tracing, cold.counts = c.trace, c.tracing, c.counts
+	for _, g := range c.oracle.graphs {
+		cold.push(g.Graph)
+	}
+	for source, log := range c.samples {
+		cold.samples[source] = log
+	}
+	if err := cold.quiet(); err != nil {
+		return fmt.Errorf("cold start: %w", err)
+	}
+	if answers := len(cold.oracle.answers()); cold.events != answers {
+		return fmt.Errorf("E4: %d events at a cold start, of %d keys that are not fresh", cold.events, answers)
+	}
+	return nil
+}
+
+func TestSimulation(t *testing.T) {
+	if *seedFlag != 0 {
+		h := newHistory(*seedFlag)
+		h.report(t, true)
+		return
+	}
+	n := *historiesFlag
+	if testing.Short() {
+		n = min(n, 500)
+	}
+	var events, compared, failed atomic.Int64
+	start := time.Now()
+	shards := runtime.GOMAXPROCS(0)
+	t.Run("shards", func(t *testing.T) {
+		for shard := range shards {
+			t.Run(fmt.Sprint(shard), func(t *testing.T) {
+				t.Parallel()
+				for i := shard; i < n && failed.Load() < 5; i += shards {
+					h := newHistory(*fromFlag + uint64(i))
+					res, ok := h.report(t, false)
+					events.Add(int64(res.events))
+					compared.Add(int64(res.compared))
+					if !ok {
+						failed.Add(1)
+					}
+				}
+			})
+		}
+	})
+	t.Logf("%d histories, %d events emitted, %d answers compared, %.1f s", n, events.Load(), compared.Load(), time.Since(start).Seconds())
+}
+
+// report runs a history; where it fails it says so, with the smallest history that still fails.
+func (h *history) report(t *testing.T, verbose bool) (res result, ok bool) {
+	t.Helper()
+	var lines []string
+	trace := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if !verbose {
+		trace = nil
+	}
+	res, err := h.try(t, h.operations, trace)
+	if err == nil {
+		return res, true
+	}
+	if !verbose {
+		t.Errorf("%v\nagain: go test ./stream/engine -run TestSimulation -seed %d", err, h.seed)
+		return res, false
+	}
+	small := h.shrink(t)
+	lines = nil
+	_, err = h.try(t, small, trace)
+	t.Errorf("%s\n%v\n%d of %d operations", strings.Join(lines, "\n"), err, len(small), len(h.operations))
+	return res, false
+}
+
+// try is run, with a panic as an error.
+func (h *history) try(t *testing.T, operations []operation, trace func(string, ...any)) (res result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := make([]byte, 4096)
+			err = fmt.Errorf("panic: %v\n%s", p, stack[:runtime.Stack(stack, false)])
+		}
+	}()
+	return h.run(t, operations, trace)
+}
+
+// shrink drops operations as long as the history fails.
+func (h *history) shrink(t *testing.T) []operation {
+	small := h.operations
+	for size := len(small) / 2; size >= 1; {
+		shorter := false
+		for at := 0; at+size <= len(small); {
+			trial := append(append([]operation{}, small[:at]...), small[at+size:]...)
+			if _, err := h.try(t, trial, nil); err != nil {
+				small, shorter = trial, true
+			} else {
+				at += size
+			}
+		}
+		if !shorter || size > 1 {
+			size /= 2
+		}
+	}
+	return small
+}

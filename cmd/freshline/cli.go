@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -14,19 +15,21 @@ import (
 type cli struct {
 	stdin    io.Reader
 	stdout   io.Writer
-	stderr   io.Writer
+	stderr   io.Writer // lines may come from several goroutines
+	terminal struct{ in, out, err bool }
 	env      environment
 	settings map[string]chosen
 }
 
 // run runs one command line and returns the exit code. env has NAME=value entries, as os.Environ.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, env: newEnvironment(env)}
+	c := &cli{stdin: stdin, stdout: stdout, stderr: &lockedWriter{w: stderr}, env: newEnvironment(env)}
+	c.terminal.in, c.terminal.out, c.terminal.err = isTerminal(stdin), isTerminal(stdout), isTerminal(stderr)
 	root := c.newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetErr(c.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -36,6 +39,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	c.say("%s", strings.ReplaceAll(strings.TrimRight(err.Error(), "\n"), "\n", "\n  "))
 	return exitCode(err)
+}
+
+// lockedWriter is a writer for several goroutines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }
 
 // say writes a line to standard error.

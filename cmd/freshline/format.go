@@ -45,7 +45,7 @@ func formatNames(formats []format) string {
 // terminal. Elsewhere the default is JSON lines, for a command that has them.
 func (c *cli) format(formats []format) (format, error) {
 	byDefault := formats[0]
-	if !isTerminal(c.stdout) && slices.Contains(formats, formatJSONL) {
+	if !c.terminal.out && slices.Contains(formats, formatJSONL) {
 		byDefault = formatJSONL
 	}
 	v := c.settings["output"]

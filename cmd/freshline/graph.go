@@ -18,6 +18,8 @@ func (c *cli) newGraphCommand() *cobra.Command {
 		c.newGraphPlanCommand(),
 		c.newGraphDiffCommand(),
 		c.newGraphRenderCommand(),
+		c.newGraphPublishCommand(),
+		c.newGraphListCommand(),
 	)
 }
 

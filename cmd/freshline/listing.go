@@ -13,7 +13,8 @@ import (
 // listing prints things of one kind: as the rows of a table, as JSON lines or as one JSON array.
 type listing struct {
 	format format
-	out    *bufio.Writer
+	to     io.Writer
+	out    *bufio.Writer // to
 	array  *jsonArray
 
 	columns []string
@@ -32,16 +33,22 @@ func (c *cli) newListing(columns ...string) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newListing(f, c.stdout, c.colours(c.stdout), columns), nil
+	return newListing(f, c.stdout, c.colours(), columns), nil
 }
 
 func newListing(f format, w io.Writer, colours bool, columns []string) *listing {
-	l := &listing{format: f, out: bufio.NewWriterSize(w, 1<<16), columns: columns, colours: colours}
+	l := &listing{format: f, to: w, out: bufio.NewWriterSize(w, 1<<16), columns: columns, colours: colours}
 	l.array = &jsonArray{w: l.out}
 	for _, title := range columns {
 		l.widths = append(l.widths, len(title))
 	}
 	return l
+}
+
+// above makes the listing clear the line of progress before it prints.
+func (l *listing) above(p *progress) {
+	l.out = bufio.NewWriterSize(p.above(l.to), 1<<16)
+	l.array.w = l.out
 }
 
 // add prints one thing: object as JSON, cells as a row. A cell is text, a whole number (set to the right), or a

@@ -28,7 +28,7 @@ const (
 // startProgress shows the label and what tell says; tell may be nil, and the time is shown. The caller ends it.
 func (c *cli) startProgress(label string, tell func() string) *progress {
 	p := &progress{label: label, tell: tell, stop: make(chan struct{})}
-	if !isTerminal(c.stderr) || c.env["TERM"] == "dumb" {
+	if !c.terminal.err || c.env["TERM"] == "dumb" {
 		return p
 	}
 	p.w = c.stderr

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream"
@@ -23,7 +26,11 @@ func (c *cli) readPushes(ctx context.Context, cluster stream.Cluster) (*pushes, 
 	}
 	defer log.Close()
 	p := &pushes{}
-	if p.all, err = log.ReadAll(ctx); err != nil {
+	p.all, err = log.ReadAll(ctx)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, &noGraphs{c.namespace()}
+	}
+	if err != nil {
 		return nil, err
 	}
 	for _, push := range p.all {
@@ -34,6 +41,13 @@ func (c *cli) readPushes(ctx context.Context, cluster stream.Cluster) (*pushes, 
 		p.faults = append(p.faults, err)
 	}
 	return p, nil
+}
+
+// noGraphs says that a namespace has no graph topic: nothing has ever been published in it.
+type noGraphs struct{ namespace stream.Namespace }
+
+func (e *noGraphs) Error() string {
+	return fmt.Sprintf("there is nothing in namespace %s: topic %s does not exist; publish a graph with `freshline graph publish`, or name another --namespace", e.namespace, e.namespace.Graph())
 }
 
 // inForce is the newest plan, nil where there is none.

@@ -76,7 +76,7 @@ func (c *cli) replay(cmd *cobra.Command, path string, options replay.Options) er
 		return &usageError{text: fmt.Sprintf("cannot read %s: %s", path, reason(err)), hint: "name a file of events, or - for standard input"}
 	}
 	defer file.Close()
-	if path == "-" && isTerminal(c.stdin) {
+	if path == "-" && c.terminal.in {
 		c.say("reading events from the terminal; Ctrl-D ends them")
 	}
 	in := &interruptible{ctx: cmd.Context(), r: file}
@@ -84,7 +84,7 @@ func (c *cli) replay(cmd *cobra.Command, path string, options replay.Options) er
 	progress := c.startProgress("replay", func() string { return replayed(in.read.Load(), file) })
 	defer progress.end()
 	out := bufio.NewWriterSize(progress.above(c.stdout), 1<<16)
-	printer := &replayPrinter{format: f, array: &jsonArray{w: out}, out: out, colours: c.colours(c.stdout)}
+	printer := &replayPrinter{format: f, array: &jsonArray{w: out}, out: out, colours: c.colours()}
 	printer.lines = replay.JSONLines{W: out}
 	if f == formatJSON {
 		printer.lines.W = printer.array

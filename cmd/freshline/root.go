@@ -34,8 +34,16 @@ func (c *cli) newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		c.newDemoCommand(),
-		c.newReplayCommand(),
+		c.newRunCommand(),
+		c.newDevCommand(),
 		c.newGraphCommand(),
+		c.newTopicsCommand(),
+		c.newSchemaCommand(),
+		c.newPutCommand(),
+		c.newWatchCommand(),
+		c.newWorklistCommand(),
+		c.newStatusCommand(),
+		c.newReplayCommand(),
 		c.newVersionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
@@ -114,6 +122,10 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		name := "--" + unknown.GetSpecifiedName()
 		return usage(cmd, "unknown flag %s%s", name, didYouMean(name, names))
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "int" {
+		return usage(cmd, "--%s: %q is no number", invalid.GetFlag().Name, invalid.GetValue())
 	}
 	return usage(cmd, "%s", err)
 }

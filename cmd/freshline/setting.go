@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ var settingTable = []setting{
 		return err
 	}},
 	{name: "connect_timeout", def: stream.DefaultConnectTimeout.String(), doc: "how long to try to reach a broker, a `duration`", check: durationFrom(100*time.Millisecond, 10*time.Minute)},
+	{name: "schema_registry", doc: "`url,...` of a Confluent schema registry; without one schemas are in the schema topic", check: checkRegistry},
 	{name: "state", doc: "`dir` of the state; without it the state is in memory, and read from Kafka at every start", path: true},
 	{name: "instance_id", doc: "`name` of this process among those of the namespace; default the host name", check: checkInstanceID},
 	{name: "commit_interval", def: "100ms", doc: "how long an epoch lasts under load, a `duration`", check: durationFrom(10*time.Millisecond, 5*time.Second)},
@@ -53,6 +55,7 @@ var settingTable = []setting{
 // Settings that go together.
 var (
 	clusterSettings = []string{"brokers", "namespace", "connect_timeout"}
+	recordSettings  = append([]string{"schema_registry"}, clusterSettings...) // of who reads or writes Avro records
 	topicSettings   = []string{"partitions", "sample_partitions", "replication_factor"}
 )
 
@@ -114,6 +117,16 @@ func checkInstanceID(text string) error {
 	for _, r := range text {
 		if r <= ' ' || r > '~' {
 			return fmt.Errorf("%q has the character %q; use letters, digits, '.', '_' and '-'", text, r)
+		}
+	}
+	return nil
+}
+
+func checkRegistry(text string) error {
+	for address := range strings.SplitSeq(text, ",") {
+		u, err := url.Parse(address)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return fmt.Errorf("%q is no address; write it like http://127.0.0.1:8081", address)
 		}
 	}
 	return nil

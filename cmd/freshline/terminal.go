@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"unicode"
@@ -18,9 +17,10 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// colours says whether what goes to w is coloured: a terminal that knows colours, whose user has not set NO_COLOR.
-func (c *cli) colours(w io.Writer) bool {
-	return isTerminal(w) && c.env["NO_COLOR"] == "" && c.env["TERM"] != "dumb"
+// colours says whether standard output is coloured: it is a terminal that knows colours, and its user has not set
+// NO_COLOR.
+func (c *cli) colours() bool {
+	return c.terminal.out && c.env["NO_COLOR"] == "" && c.env["TERM"] != "dumb"
 }
 
 // statusColours are the parameters of SGR.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream"
+)
+
+const publishLong = `Publish a graph: it is in force from then on, and running processors take it over by themselves.
+
+The graph is checked in full and against all graphs published before, what it changes is shown, the topics that it
+misses are made, and it is written to the graph topic. A graph equal to the one in force is not published again.`
+
+// published is what publish came to, as JSON.
+type published struct {
+	Number    int64            `json:"number"` // of the graph that is in force now
+	Published bool             `json:"published"`
+	Topics    []string         `json:"topics_created"`
+	Diff      *graph.GraphDiff `json:"diff"`
+}
+
+func (c *cli) newGraphPublishCommand() *cobra.Command {
+	var force bool
+	cmd := c.graphCommand(&cobra.Command{
+		Use:   "publish",
+		Short: "Put a graph in force",
+		Long:  publishLong,
+	}, func(cmd *cobra.Command, path string) error {
+		f, err := c.format([]format{formatText, formatJSON, formatJSONL})
+		if err != nil {
+			return err
+		}
+		g, err := c.readGraph(path)
+		if err == nil {
+			_, err = compileGraph(path, g, 0, nil)
+		}
+		if err != nil {
+			return err
+		}
+		cluster, err := c.cluster()
+		if err != nil {
+			return err
+		}
+		progress := c.startProgress("publish", nil)
+		p, err := c.publish(cmd.Context(), cluster, path, g, force)
+		progress.end()
+		if err != nil {
+			return err
+		}
+		if f != formatText {
+			return c.printObject(f, p)
+		}
+		return p.print(c)
+	}, append(append([]string{"output"}, clusterSettings...), topicSettings...)...)
+	cmd.Flags().BoolVar(&force, "force", false, "publish also a graph that is equal to the one in force")
+	return cmd
+}
+
+// publish puts a graph in force, with all that it needs.
+func (c *cli) publish(ctx context.Context, cluster stream.Cluster, path string, g *graph.Graph, force bool) (*published, error) {
+	client, err := stream.Connect(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	before, err := c.readPushes(ctx, cluster)
+	var none *noGraphs
+	if errors.As(err, &none) {
+		before, err = &pushes{}, nil // the first graph of the namespace
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := compileGraph(path, g, before.next(), before.history); err != nil {
+		return nil, err
+	}
+	p := &published{}
+	topics := stream.NewTopics(client)
+	made, err := topics.Create(ctx, c.namespace(), g, c.topicOptions())
+	if err != nil {
+		return nil, err
+	}
+	p.Topics = append([]string{}, made...)
+	if err := topics.Check(ctx, c.namespace(), g); err != nil {
+		return nil, err
+	}
+	was := &graph.Graph{}
+	if plan := before.inForce(); plan != nil {
+		was = plan.Graph
+		if !force && bytes.Equal(was.Canonical(), g.Canonical()) {
+			p.Number, p.Diff = plan.Number, graph.Diff(was, g)
+			return p, nil
+		}
+	}
+	p.Diff = graph.Diff(was, g)
+	log, err := stream.OpenGraphLog(ctx, cluster, c.namespace())
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	if p.Number, err = log.Publish(ctx, g); err != nil {
+		return nil, err
+	}
+	p.Published = true
+	return p, nil
+}
+
+// print says for people what was done.
+func (p *published) print(c *cli) error {
+	var b strings.Builder
+	if p.Published {
+		b.WriteString(p.Diff.Text())
+	}
+	if len(p.Topics) > 0 {
+		fmt.Fprintf(&b, "made %d topics: %s\n", len(p.Topics), strings.Join(p.Topics, ", "))
+	}
+	if p.Published {
+		fmt.Fprintf(&b, "graph %d is in force in namespace %s\n", p.Number, c.namespace())
+	} else {
+		fmt.Fprintf(&b, "graph %d, which is in force in namespace %s, is equal: nothing is published (--force publishes it again)\n", p.Number, c.namespace())
+	}
+	_, err := c.stdout.Write([]byte(b.String()))
+	return err
+}

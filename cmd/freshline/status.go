@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream"
+)
+
+// statusObject is how one feature stands, as JSON.
+type statusObject struct {
+	Feature    graph.FeatureKey `json:"feature"`
+	Samples    int64            `json:"samples"`
+	New        int64            `json:"new"`
+	Stale      int64            `json:"stale"`
+	Awaiting   int64            `json:"awaiting"`
+	Orphaned   int64            `json:"orphaned"`
+	Failed     int64            `json:"failed"`
+	Unreadable int64            `json:"unreadable"`
+}
+
+func (c *cli) newStatusCommand() *cobra.Command {
+	var assert bool
+	cmd := c.command(&cobra.Command{
+		Use:   "status",
+		Short: "Count samples, and what is outstanding, of each feature",
+		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING and ORPHANED.
+The sample and staleness topics are read from start to end. With --assert-in-sync the exit code is 3 if anything is
+outstanding.`,
+	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert) },
+		append([]string{"output"}, recordSettings...)...)
+	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding")
+	return cmd
+}
+
+func (c *cli) status(ctx context.Context, assert bool) error {
+	f, err := c.format(listFormats)
+	if err != nil {
+		return err
+	}
+	cluster, err := c.cluster()
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	schemas, closeSchemas, err := c.sampleSchemas(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	defer closeSchemas()
+	progress := c.startProgress("status", nil)
+	counts, err := stream.Counts(ctx, cluster, c.namespace(), schemas, plan.Graph)
+	progress.end()
+	if err != nil {
+		return err
+	}
+	total, err := c.listCounts(f, inOrder(plan, counts))
+	if err != nil || !assert {
+		return err
+	}
+	if text := total.outstanding(); text != "" {
+		return fmt.Errorf("%w: %s", errNotInSync, text)
+	}
+	return nil
+}
+
+// inOrder sorts counts as the plan has the features: dependencies first.
+func inOrder(plan *graph.Plan, counts []stream.FeatureCounts) []stream.FeatureCounts {
+	sorted := make([]stream.FeatureCounts, len(counts))
+	for _, counted := range counts {
+		sorted[plan.Feature(counted.Feature).Position()] = counted
+	}
+	return sorted
+}
+
+// listCounts prints the counts and returns their sum. FAILED and UNREADABLE have a column where there are any.
+func (c *cli) listCounts(f format, counts []stream.FeatureCounts) (total statusObject, err error) {
+	objects := make([]statusObject, len(counts))
+	for i, n := range counts {
+		objects[i] = statusObject{n.Feature, n.Samples, n.New, n.Stale, n.Awaiting, n.Orphaned, n.Failed, n.Unreadable}
+		total.add(objects[i])
+	}
+	columns := []string{"FEATURE", "SAMPLES", "NEW", "STALE", "AWAITING", "ORPHANED"}
+	if total.Failed > 0 {
+		columns = append(columns, "FAILED")
+	}
+	if total.Unreadable > 0 {
+		columns = append(columns, "UNREADABLE")
+	}
+	l := newListing(f, c.stdout, c.colours(), columns)
+	for _, o := range objects {
+		cells := []any{string(o.Feature), o.Samples, o.New, o.Stale, o.Awaiting, o.Orphaned}
+		if total.Failed > 0 {
+			cells = append(cells, o.Failed)
+		}
+		if total.Unreadable > 0 {
+			cells = append(cells, o.Unreadable)
+		}
+		if err := l.add(o, cells...); err != nil {
+			return total, err
+		}
+	}
+	return total, l.end("the graph in force has no features")
+}
+
+func (o *statusObject) add(other statusObject) {
+	o.Samples += other.Samples
+	o.New += other.New
+	o.Stale += other.Stale
+	o.Awaiting += other.Awaiting
+	o.Orphaned += other.Orphaned
+	o.Failed += other.Failed
+	o.Unreadable += other.Unreadable
+}
+
+// outstanding says what there is to do: "3 NEW, 2 STALE", or "".
+func (o *statusObject) outstanding() string {
+	var texts []string
+	for _, part := range []struct {
+		n      int64
+		status graph.Status
+	}{{o.New, graph.New}, {o.Stale, graph.Stale}, {o.Awaiting, graph.Awaiting}, {o.Orphaned, graph.Orphaned}, {o.Failed, graph.Failed}} {
+		if part.n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", part.n, part.status))
+		}
+	}
+	return strings.Join(texts, ", ")
+}

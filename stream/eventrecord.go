@@ -124,7 +124,7 @@ func (x *eventEncoder) share(scope graph.Scope, b *engine.Body) error {
 	s := schema.Staleness{
 		Feature: b.Feature.Key, Scope: scope, Status: b.Judgement.Status,
 		Causes: b.Judgement.Causes.Texts(), ChangedFields: b.Feature.Keys(b.Judgement.Changed),
-		FeatureVersion: b.Feature.Version,
+		FeatureVersion: b.Feature.Version, Awaiting: b.Awaiting,
 	}
 	if b.Expected != nil {
 		s.Expected = &schema.Provenance{Text: b.Expected.Provenance}

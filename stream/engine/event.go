@@ -31,6 +31,7 @@ type Body struct {
 	EventID    string             // 32 hex digits (E3)
 	Recorded   *graph.Row         // of the own row, nil without one
 	Inputs     *Inputs            // nil for a child of an expansion
+	Awaiting   []string           // of AWAITING: up to ten inputs that are not ready, as feature, a blank, key
 	Children   int64              // of scope INPUT
 	NotCurrent int64
 	Origin     Origin
@@ -63,12 +64,14 @@ type judged struct {
 	work       [16]byte
 	worded     bool
 	inputs     *Inputs
+	awaiting   []string
 	children   int64
 	notCurrent int64
 }
 
 func (l *judged) reset() {
 	l.bytes, l.known, l.row, l.worded, l.inputs = l.bytes[:0], false, nil, false, nil
+	l.awaiting = nil
 	l.children, l.notCurrent = 0, 0
 }
 
@@ -198,6 +201,12 @@ func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, 
 	}
 	if !f.Expands || scope == graph.ScopeInput {
 		body.Inputs = ev.listInputs()
+	}
+	if j.Status == graph.Awaiting {
+		if ev.last.awaiting == nil {
+			ev.last.awaiting = ev.listAwaiting()
+		}
+		body.Awaiting = ev.last.awaiting
 	}
 	ev.e.out.Events = append(ev.e.out.Events, Event{
 		Partition: ev.r.q, Feature: f.Key, Scope: scope, Key: key, Digest: digest, Body: body,

@@ -13,7 +13,7 @@ import (
 // filed is what a router task has filed of one record key: the own row, whole, which is its
 // memory of what was usable, and where it stands on other edges. It is a view of rows.
 //
-// Its bytes: place of the own row; bytes(own row as in rows); bytes(ids under which it stands in
+// Its bytes: place of the own row; bytes(own row as in rows); bytes(sample name under which it stands in
 // the index 'X', empty if it does not); uvarint number of further places; each: place, 8 bytes digest
 // of what its readers see; uvarint number of other own places; each: place, bytes(own row as in rows).
 // place is edge bytes(K) bytes(rest).

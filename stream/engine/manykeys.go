@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
 )
@@ -16,6 +18,15 @@ import (
 // The index is of one partition of the sample topic. Samples that a push made one, and that lie
 // in different partitions, are told apart only where they share a join key (R2 asks producers to
 // write one sample always under one key).
+
+// sampleName names a sample under the id columns in force: values of other columns are another name.
+func sampleName(f *graph.FeaturePlan, ids []graph.Value) []byte {
+	var columns []byte
+	for _, id := range f.IDs {
+		columns = appendText(columns, id)
+	}
+	return graph.AppendTuple(binary.BigEndian.AppendUint64(nil, xxhash.Sum64(columns)), ids...)
+}
 
 func indexKey(dst []byte, task uint64, ids, record []byte) []byte {
 	return append(append(append(taskKey(dst, prefixByIDs, task), ids...), tupleEnd), record...)

@@ -156,7 +156,7 @@ func (e *Engine) file(r *router, f *graph.FeaturePlan, record []byte, row *graph
 		e.place(r, f, record, old, row, o, false, true)
 		return
 	}
-	ids := graph.AppendTuple(nil, f.RowIDs(nil, row)...)
+	ids := sampleName(f, f.RowIDs(nil, row))
 	if had && !bytes.Equal(old.indexed, ids) {
 		e.unindex(r, old.indexed, record)
 	}

@@ -126,19 +126,19 @@ func (e *Engine) rescan(r *router, f *graph.FeaturePlan, record []byte) {
 	s.row.Columns = s.columns(nil)
 	ids := f.RowIDs(nil, &s.row)
 	usable := !slices.ContainsFunc(ids, func(v graph.Value) bool { return !v.Usable() })
-	tuple := graph.AppendTuple(nil, ids...)
-	if len(old.indexed) > 0 && string(old.indexed) != string(tuple) {
+	name := sampleName(f, ids)
+	if len(old.indexed) > 0 && string(old.indexed) != string(name) {
 		e.unindex(r, old.indexed, record)
 	}
 	if !usable { // it counts for nothing until a graph comes that it fits
 		e.place(r, f, record, &filed{own: old.own, row: old.row, edges: old.edges}, &s.row, origin{}, false, false)
 		return
 	}
-	e.st.Set(indexKey(nil, r.task, tuple, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))
-	winner := e.latest(r, tuple)
-	old.indexed = tuple
+	e.st.Set(indexKey(nil, r.task, name, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))
+	winner := e.latest(r, name)
+	old.indexed = name
 	e.place(r, f, record, old, &s.row, origin{offset: s.offset, time: s.time, trace: s.trace}, string(winner) != string(record), false)
-	e.judgeShadows(r, f, tuple, winner, record)
+	e.judgeShadows(r, f, name, winner, record)
 }
 
 // mark marks the edges of a feature as filed, in every partition of rows, and takes back the

@@ -14,7 +14,7 @@ import (
 // Of a router task (task is the hash of its topic and partition):
 //
 //	'F' task recordkey                      what is filed of a record key (filed.go)
-//	'X' task ids 0x00 recordkey             of a feature with many keys: the offset, so that the latest write of a sample is found
+//	'X' task name 0x00 recordkey            of a feature with many keys: the offset, so that the latest write of a sample is found
 //	'H' task edge                           the edges that it has marked as filed
 //	'A' task                                how far it has filed under which graph (scan.go)
 //

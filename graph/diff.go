@@ -76,7 +76,7 @@ func Diff(a, b *Graph) *GraphDiff {
 
 // Changed reports whether anything differs.
 func (d *GraphDiff) Changed() bool {
-	return len(d.Settings) > 0 || slices.ContainsFunc(d.Features, func(f FeatureDiff) bool { return f.Status != DiffUnchanged })
+	return len(d.Settings) > 0 || slices.ContainsFunc(d.Features, func(f FeatureDiff) bool { return f.Status != DiffUnchanged || f.Old != f.New })
 }
 
 func status(existed, exists, same bool) DiffStatus {

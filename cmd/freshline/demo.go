@@ -102,7 +102,7 @@ func (c *cli) tellDemo(l walkthrough.Line) {
 		if err != nil {
 			return // Prepare has read them
 		}
-		for line := range strings.SplitSeq(strings.TrimRight(graph.Diff(before, after).Text(), "\n"), "\n") {
+		for line := range strings.SplitSeq(strings.TrimRight(graph.Diff(before, after).FullText(), "\n"), "\n") {
 			c.print("     " + line)
 		}
 	}

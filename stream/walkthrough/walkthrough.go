@@ -206,10 +206,17 @@ func (p *player) rewrite(ctx context.Context) error {
 	if err := p.putVideos(ctx); err != nil {
 		return err
 	}
+	if err := p.await(ctx, Kind{"video/chunk", graph.ScopeInput, graph.Stale}, 3); err != nil {
+		return err
+	}
 	if err := p.await(ctx, Kind{"video/chunk", graph.ScopeSample, graph.Stale}, 11); err != nil {
 		return err
 	}
-	return p.awaitFresh(ctx, "video/chunk", 14)
+	if err := p.awaitFresh(ctx, "video/chunk", 14); err != nil {
+		return err
+	}
+	p.tell(false, "0 × video/faces")
+	return nil
 }
 
 func chunkID(video int64, n int) string {

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -36,6 +37,32 @@ func (e *Engine) unindex(r *router, ids, record []byte) {
 	if len(ids) > 0 {
 		e.st.Delete(indexKey(nil, r.task, ids, record))
 	}
+}
+
+// reindex brings the index up to an own row that recovery has read: it must be whole before the
+// first row is filed again.
+func (e *Engine) reindex(r *router, filed *filed, record []byte) {
+	f := e.topics[r.source.Topic]
+	if f == nil || !f.ManyKeys {
+		return
+	}
+	e.unindex(r, filed.indexed, record)
+	filed.indexed = nil
+	if filed.own.zero() {
+		return
+	}
+	var s stored
+	if err := s.decode(filed.row); err != nil {
+		e.fail(err)
+		return
+	}
+	s.row.Columns = s.columns(nil)
+	ids := f.RowIDs(nil, &s.row)
+	if slices.ContainsFunc(ids, func(v graph.Value) bool { return !v.Usable() }) {
+		return
+	}
+	filed.indexed = sampleName(f, ids)
+	e.st.Set(indexKey(nil, r.task, filed.indexed, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))
 }
 
 // latest returns the record key with the latest write of a sample, nil if there is none.

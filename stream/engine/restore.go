@@ -107,6 +107,9 @@ func (e *Engine) restoreFiled(r *router, k *rowsKey, value []byte) {
 			f.edges = append(f.edges, filedEdge{place: at, digest: xxhash.Sum64(seenOf(value))})
 		}
 	}
+	if k.kind == recordOwn {
+		e.reindex(r, f, k.record)
+	}
 	stateKey := append(taskKey(nil, prefixFiled, r.task), k.record...)
 	if f.own.zero() && len(f.edges) == 0 {
 		e.st.Delete(stateKey)

@@ -55,7 +55,11 @@ func (p *Plan) compileEdges() {
 		e := &Edge{Upstream: f, Own: true, K: f.K, N: len(f.Layout)}
 		e.Columns = append(slices.Clone(f.Layout), f.Suffix...)
 		e.Source = e.Columns
-		e.definition = xxhash.Sum64String("own;" + joinColumns([]string{string(f.Key), f.Spec.Topic}) +
+		kind := "own;"
+		if f.Expands { // then what is counted of a parent's children follows from the rows on their way in
+			kind = "children;"
+		}
+		e.definition = xxhash.Sum64String(kind + joinColumns([]string{string(f.Key), f.Spec.Topic}) +
 			joinColumns(f.Layout[:f.K]) + ";" + joinColumns(f.Layout) + ";" + joinColumns(f.Suffix) + ";" + joinColumns(f.IDs))
 		f.Own = e
 		p.Edges = append(p.Edges, e)

@@ -17,7 +17,7 @@ func featureKeys(cmd *cobra.Command, args []string, all bool) ([]graph.FeatureKe
 	case all && len(args) > 0:
 		return nil, usage(cmd, "--all and the feature %s: leave one of the two out", args[0])
 	case !all && len(args) == 0:
-		return nil, usage(cmd, "%s needs a feature, such as video/raw, or --all", cmd.CommandPath())
+		return nil, usage(cmd, "%s needs a feature, such as video/raw, or --all", commandName(cmd))
 	}
 	var keys []graph.FeatureKey
 	for _, arg := range args {

@@ -31,7 +31,7 @@ func addGraphFile(cmd *cobra.Command) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch f := cmd.Flags().Lookup("file"); {
 		case len(args) > 1:
-			return usage(cmd, "%s takes one graph file, but %d are given", cmd.CommandPath(), len(args))
+			return usage(cmd, "%s takes one graph file, but %d are given", commandName(cmd), len(args))
 		case len(args) == 1 && f.Changed:
 			return usage(cmd, "--file %s and the argument %s are both graph files; leave one of the two out", f.Value, args[0])
 		}
@@ -50,7 +50,7 @@ func (c *cli) graphPath(cmd *cobra.Command, args []string) (string, error) {
 	if path := c.text("graph"); path != "" {
 		return path, nil
 	}
-	return "", usage(cmd, "%s needs a graph file: name it as the argument or with --file", cmd.CommandPath())
+	return "", usage(cmd, "%s needs a graph file: name it as the argument or with --file", commandName(cmd))
 }
 
 // graphCommand completes a command that reads a graph file.
@@ -119,7 +119,7 @@ func (e *graphRefused) Unwrap() error { return e.err }
 func (e *graphRefused) Error() string {
 	problems := e.problems()
 	if len(problems) > 1 {
-		return fmt.Sprintf("%s is refused, %d problems:\n%s", e.path, len(problems), e.err)
+		return fmt.Sprintf("%s is refused, %s:\n%s", e.path, counted(len(problems), "problem"), e.err)
 	}
 	if problems[0].Line == 0 { // the text has no place in the file
 		return e.path + ": " + e.err.Error()

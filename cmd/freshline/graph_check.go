@@ -44,7 +44,7 @@ func (c *cli) newGraphCheckCommand() *cobra.Command {
 			return errors.Join(c.printObject(f, answer), err)
 		}
 		if err == nil {
-			_, err = fmt.Fprintf(c.stdout, "%s: good, %d features, project version %s\n", path, answer.Features, answer.ProjectVersion)
+			_, err = fmt.Fprintf(c.stdout, "%s: ok, %s, project version %s\n", path, counted(answer.Features, "feature"), answer.ProjectVersion)
 		}
 		return err
 	}, "output")

@@ -26,9 +26,9 @@ func (c *cli) newGraphDiffCommand() *cobra.Command {
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return usage(cmd, "%s needs two graphs, the older one first", cmd.CommandPath())
+				return usage(cmd, "%s needs two graphs, the older one first", commandName(cmd))
 			case len(args) > 2:
-				return usage(cmd, "%s takes two graphs, but %d are given", cmd.CommandPath(), len(args))
+				return usage(cmd, "%s takes two graphs, but %d are given", commandName(cmd), len(args))
 			case len(args) == 2 && args[0] == "-" && args[1] == "-":
 				return usage(cmd, "standard input can be one of the two graphs only")
 			}
@@ -43,7 +43,7 @@ func (c *cli) newGraphDiffCommand() *cobra.Command {
 		if len(args) == 1 {
 			args = []string{"latest", args[0]}
 			if !c.hasCluster() {
-				return usage(cmd, "%s needs two graphs, or --brokers, to compare with the latest one published", cmd.CommandPath())
+				return usage(cmd, "%s needs two graphs, or --brokers, to compare with the latest one published", commandName(cmd))
 			}
 		}
 		var graphs [2]*graph.Graph

@@ -119,7 +119,7 @@ func (p *published) print(c *cli) error {
 		b.WriteString(p.Diff.Text())
 	}
 	if len(p.Topics) > 0 {
-		fmt.Fprintf(&b, "made %d topics: %s\n", len(p.Topics), strings.Join(p.Topics, ", "))
+		fmt.Fprintf(&b, "made %s: %s\n", counted(len(p.Topics), "topic"), strings.Join(p.Topics, ", "))
 	}
 	if p.Published {
 		fmt.Fprintf(&b, "graph %d is in force in namespace %s\n", p.Number, c.namespace())

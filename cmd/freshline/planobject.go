@@ -109,7 +109,7 @@ func lineageText(kind graph.LineageKind) string {
 // print writes the plan for people.
 func (o planObject) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d features, project version %s, %s cut to %d characters, gate %s\n", len(o.Features), o.ProjectVersion, o.Hash, o.Length, o.Gate)
+	fmt.Fprintf(&b, "%s, project version %s, %s cut to %d characters, gate %s\n", counted(len(o.Features), "feature"), o.ProjectVersion, o.Hash, o.Length, o.Gate)
 	for _, f := range o.Features {
 		fmt.Fprintf(&b, "\n%s  %s\n", f.Feature, f.Version)
 		fmt.Fprintf(&b, "  ids     %s\n", strings.Join(f.IDs, ", "))

@@ -90,12 +90,3 @@ func (a aboveProgress) Write(b []byte) (int, error) {
 	}
 	return a.w.Write(b)
 }
-
-// grouped writes a number with a comma between thousands.
-func grouped(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}

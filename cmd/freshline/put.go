@@ -103,7 +103,7 @@ func (c *cli) put(ctx context.Context, feature string, p *puts) error {
 	if p.delete {
 		verb = "deleted"
 	}
-	fmt.Fprintf(c.stdout, "%s %s samples of %s\n", verb, grouped(o.Written), o.Feature)
+	fmt.Fprintf(c.stdout, "%s %s of %s\n", verb, counted(o.Written, "sample"), o.Feature)
 	return err
 }
 
@@ -152,8 +152,11 @@ func (c *cli) putLines(ctx context.Context, p *puts) error {
 // line writes one sample.
 func (p *puts) line(ctx context.Context, line []byte) error {
 	record, err := graph.ParseRecordJSON(line, graph.RecordOptions{TypedObjects: true})
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, graph.ErrNotRecord):
+		return &graph.Refusal{Reason: graph.BadRow, Detail: "the line is no JSON object"}
+	case err != nil:
+		return fmt.Errorf("not JSON: %w", err)
 	}
 	if p.delete {
 		ids := map[string]any{}

@@ -102,8 +102,12 @@ func (c *cli) replay(cmd *cobra.Command, path string, options replay.Options) er
 		if path == "-" {
 			name = "standard input"
 		}
+		var unread *fs.PathError
+		if errors.As(wrong.Err, &unread) {
+			return &usageError{text: fmt.Sprintf("cannot read %s: line %d: %s", name, wrong.Line, unread.Err)}
+		}
 		return &usageError{
-			text: fmt.Sprintf("%s: line %d: %s", name, wrong.Line, reason(wrong.Err)),
+			text: fmt.Sprintf("%s: line %d: %s", name, wrong.Line, wrong.Err),
 			hint: "each line is one JSON object; what stands before that line has been run",
 		}
 	}

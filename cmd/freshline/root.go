@@ -82,6 +82,11 @@ func commandNames(cmd *cobra.Command) []string {
 	return names
 }
 
+// commandName is the name without that of the program.
+func commandName(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), "freshline ")
+}
+
 // unknownCommand refuses whatever follows a command that has commands of its own.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -91,14 +96,14 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 }
 
 func needsCommand(cmd *cobra.Command, _ []string) error {
-	return usage(cmd, "%s needs a command: %s", cmd.CommandPath(), strings.Join(commandNames(cmd), ", "))
+	return usage(cmd, "%s needs a command: %s", commandName(cmd), strings.Join(commandNames(cmd), ", "))
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage(cmd, "%s takes no argument, but %q is given", cmd.CommandPath(), args[0])
+	return usage(cmd, "%s takes no argument, but %q is given", commandName(cmd), args[0])
 }
 
 // oneArgument says what the argument is, for the message where it is missing.
@@ -106,11 +111,11 @@ func oneArgument(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch len(args) {
 		case 0:
-			return usage(cmd, "%s needs %s", cmd.CommandPath(), what)
+			return usage(cmd, "%s needs %s", commandName(cmd), what)
 		case 1:
 			return nil
 		}
-		return usage(cmd, "%s takes one argument, but %d are given", cmd.CommandPath(), len(args))
+		return usage(cmd, "%s takes one argument, but %d are given", commandName(cmd), len(args))
 	}
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/freshline/freshline/schema"
 	"github.com/freshline/freshline/stream"
@@ -44,7 +47,7 @@ standard input. freshline put and the Go producer publish theirs by themselves. 
 		}
 		parsed, err := schema.ParseSchema(text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
+			return fmt.Errorf("%s: %s", args[0], strings.TrimPrefix(err.Error(), schema.ErrBadBytes.Error()+": "))
 		}
 		cluster, err := c.cluster()
 		if err != nil {
@@ -57,7 +60,7 @@ standard input. freshline put and the Go producer publish theirs by themselves. 
 		defer log.Close()
 		fingerprint, err := log.Add(cmd.Context(), string(text))
 		if err != nil {
-			return err
+			return c.noSchemas(err)
 		}
 		if f != formatTable {
 			return c.printObject(f, schemaObject{Fingerprint: fingerprintText(fingerprint), Name: parsed.Name()})
@@ -65,6 +68,14 @@ standard input. freshline put and the Go producer publish theirs by themselves. 
 		_, err = fmt.Fprintf(c.stdout, "added %s, fingerprint %s\n", plain(parsed.Name()), fingerprintText(fingerprint))
 		return err
 	}, append([]string{"output"}, clusterSettings...)...)
+}
+
+// noSchemas words the error of a schema topic that does not exist.
+func (c *cli) noSchemas(err error) error {
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("there is nothing in namespace %s: topic %s does not exist; create it with `freshline topics create`, or name another --namespace", c.namespace(), c.namespace().Schemas())
+	}
+	return err
 }
 
 func fingerprintText(fingerprint uint64) string { return fmt.Sprintf("%016x", fingerprint) }
@@ -89,7 +100,7 @@ func (c *cli) newSchemaListCommand() *cobra.Command {
 		defer log.Close()
 		entries, err := log.List(cmd.Context())
 		if err != nil {
-			return err
+			return c.noSchemas(err)
 		}
 		for _, entry := range entries {
 			o := schemaObject{Offset: &entry.Offset, Fingerprint: fingerprintText(entry.Fingerprint)}

@@ -124,15 +124,16 @@ func (c *cli) newTopicsListCommand() *cobra.Command {
 			o := topicObject{
 				Topic: info.Name, Kind: info.Kind, Feature: info.Feature, Exists: info.Exists, Partitions: info.Partitions, Compacted: info.Compacted,
 			}
-			if info.DeleteRetention > 0 {
+			if info.Compacted {
 				o.DeleteRetention = info.DeleteRetention.String()
 			}
-			cleanup, state := "deleted by age", "good"
+			var partitions any = info.Partitions
+			cleanup, state := "deleted by age", "ok"
 			if info.Compacted {
 				cleanup = "compacted"
 			}
 			if !info.Exists {
-				cleanup = ""
+				partitions, cleanup = "", ""
 			}
 			if fault := faults[info.Name]; fault != nil {
 				o.Fault, state = fault.Error(), fault.Is
@@ -140,7 +141,7 @@ func (c *cli) newTopicsListCommand() *cobra.Command {
 					state = "is " + fault.Is + ", should be " + fault.ShouldBe
 				}
 			}
-			if err := l.add(o, string(info.Kind), info.Name, info.Partitions, cleanup, state); err != nil {
+			if err := l.add(o, string(info.Kind), info.Name, partitions, cleanup, state); err != nil {
 				return err
 			}
 		}

@@ -97,7 +97,7 @@ func (c *cli) worklist(ctx context.Context, keys []graph.FeatureKey, wanted []gr
 		return err
 	}
 	if unreadable > 0 {
-		return fmt.Errorf("%d events cannot be read", unreadable)
+		return fmt.Errorf("%s cannot be read", counted(unreadable, "event"))
 	}
 	return nil
 }

@@ -148,14 +148,18 @@ func compareText(a, b string) int {
 	return 0
 }
 
-// checkWork holds the id of work against all ids so far (E3): equal work has one id, and one id is of equal work.
+// checkWork holds the id of work against all ids so far (E3): one id is of equal work, and equal work
+// has one id, as long as no push changes the columns of the join or their order.
 func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent) error {
 	if !a.status.Work() {
 		return nil
 	}
 	work := a.work(k)
-	spec := c.oracle.newest().Feature(k.feature)
-	placed := fmt.Sprintf("%s under %v %d", work, e.body.Feature.Shape.Layout, len(spec.Deps))
+	f := c.plan().Feature(k.feature)
+	placed := fmt.Sprintf("%s under %v %v", work, f.Layout, f.IDs)
+	for _, d := range f.Deps {
+		placed += fmt.Sprint(d.Edge.Own, d.Edge.Columns)
+	}
 	if id, ok := c.ids[placed]; ok && id != e.id {
 		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)
 	}

@@ -200,14 +200,18 @@ func (o *oracle) value(rows []oracleInput, kind graph.LineageKind, field graph.F
 
 // describe words an input row as E3 has it.
 func describe(dep *oracleDep, in oracleInput) string {
-	selected := in.columns
+	seen := in.columns
 	if dep.spec.HasSelect {
-		selected = map[string]graph.Value{}
+		seen = map[string]graph.Value{}
 		for _, c := range dep.spec.Select {
 			if v, ok := in.columns[c]; ok {
-				selected[c] = v
+				seen[c] = v
 			}
 		}
 	}
-	return fmt.Sprintf("\n  input %s %v data %v columns %v", dep.up.Key, in.ids, in.row.data, selected)
+	seen = maps.Clone(seen)
+	for i, id := range dep.up.IDColumns {
+		seen[renamedTo(dep.spec, id)] = in.ids[i]
+	}
+	return fmt.Sprintf("\n  input %s data %v columns %v", dep.up.Key, in.row.data, seen)
 }

@@ -149,16 +149,16 @@ func compareText(a, b string) int {
 }
 
 // checkWork holds the id of work against all ids so far (E3): one id is of equal work, and equal work
-// has one id, as long as no push changes the columns of the join or their order.
+// has one id, as long as no push changes ids or the columns of the join, or their order.
 func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent) error {
 	if !a.status.Work() {
 		return nil
 	}
 	work := a.work(k)
 	f := c.plan().Feature(k.feature)
-	placed := fmt.Sprintf("%s under %v %v", work, f.Layout, f.IDs)
+	placed := fmt.Sprint(work, a.expected.ids, f.Layout, f.IDs)
 	for _, d := range f.Deps {
-		placed += fmt.Sprint(d.Edge.Own, d.Edge.Columns)
+		placed += fmt.Sprint(d.Spec.Rename, d.Spec.HasSelect, d.Spec.Select, d.Spec.Lineage, d.Upstream.IDs, d.Upstream.Layout, d.Edge.Own, d.Edge.Columns)
 	}
 	if id, ok := c.ids[placed]; ok && id != e.id {
 		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)

@@ -65,7 +65,24 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 	e.Begin(p.overlay)
 	reads, routes := maps.Clone(p.reads), maps.Clone(p.routes)
 	if o.take != nil {
-		if err := c.recover(p, o.take, reads, routes); err != nil {
+		// In between recovery writes what it has; the positions stay where they are until its end.
+		write := func() error {
+			for _, q := range o.take.resolvers {
+				if _, known := p.store.resolvers[q]; !known {
+					e.Forget(q)
+				}
+			}
+			if err := errors.Join(e.Defer(), p.store.Apply(p.overlay), reader.Close()); err != nil {
+				return err
+			}
+			if reader, err = p.store.Reader(); err != nil {
+				return err
+			}
+			p.overlay.Reset(reader)
+			e.Begin(p.overlay)
+			return nil
+		}
+		if err := c.recover(p, o.take, reads, routes, write); err != nil {
 			return false, err
 		}
 	}
@@ -244,74 +261,6 @@ func (c *cluster) produce(p *process, out *engine.Output) error {
 		if err := c.produceEvent(e); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// takeOver gives tasks to a process: it brings its state up to what the logs hold, by the one rule
-// of recovery. Where that crashes, the tasks are without an owner again.
-func (c *cluster) takeOver(p *process, t *tasks) error {
-	c.trace("process %d takes over %v", p.name, *t)
-	c.readGraphs(p, 1) // without any graph a process takes no tasks
-	o := epochOptions{budget: c.budget(), take: t, defers: chance(c.r, 30)}
-	if chance(c.r, 10) {
-		o.ending = pick(c.r, []ending{endBefore, endBetween})
-	}
-	if _, err := c.epoch(p, o); err != nil {
-		return fmt.Errorf("recovery: %w", err)
-	}
-	return nil
-}
-
-// recover reads the logs from the positions of the state to their ends.
-func (c *cluster) recover(p *process, t *tasks, reads map[int32]int64, routes map[engine.Source]int64) error {
-	e := p.engine
-	for _, q := range t.resolvers {
-		e.AddResolver(q)
-		from, known := p.store.resolvers[q]
-		for _, rec := range c.rows[q].from(from.rows) {
-			if err := c.resolve(p, q, rec); err != nil {
-				return err
-			}
-		}
-		for _, feature := range sortedFeatures(c.stale) {
-			for _, rec := range c.stale[feature][q].from(from.stale) {
-				digest := uint64(0)
-				if rec.event != nil {
-					digest = rec.event.digest
-				}
-				if _, err := e.RestoreEvent(q, feature, []byte(rec.key), digest); err != nil {
-					return err
-				}
-			}
-		}
-		if !known {
-			if err := e.SweepAll(q); err != nil {
-				return err
-			}
-		}
-		reads[q] = c.seq
-	}
-	for _, source := range t.routers {
-		log := c.samples[source]
-		e.AddRouter(source, c.committed[source], log.end, c.counts[graph.FeatureKey(source.Topic)])
-		from, known := p.store.routers[source]
-		for _, log := range c.rows {
-			for _, rec := range log.from(from) {
-				if s, ok := engine.SourceOf([]byte(rec.key)); !ok || s != source {
-					continue
-				}
-				if err := c.withGraph(p, func() error { return e.RestoreFiled([]byte(rec.key), rec.value) }); err != nil {
-					return err
-				}
-			}
-		}
-		if !known {
-			if err := e.RescanAll(source); err != nil {
-				return err
-			}
-		}
-		routes[source] = c.committed[source]
 	}
 	return nil
 }

@@ -60,6 +60,7 @@ type process struct {
 // simStore is a store with the positions that were applied with it.
 type simStore struct {
 	state.Store
+	dir       string // of a Badger
 	resolvers map[int32]simPosition
 	routers   map[engine.Source]int64 // of all rows logs
 }
@@ -99,16 +100,28 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 }
 
 func (c *cluster) newStore() *simStore {
-	s := &simStore{Store: state.NewMemory(), resolvers: map[int32]simPosition{}, routers: map[engine.Source]int64{}}
+	s := &simStore{resolvers: map[int32]simPosition{}, routers: map[engine.Source]int64{}}
 	if c.badger {
-		store, err := state.OpenBadger(c.t.TempDir(), state.Memtable(8<<20))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.t.Cleanup(func() { _ = store.Close() })
-		s.Store = store
+		s.dir = c.t.TempDir()
+		s.open(c.t)
+	} else {
+		s.Store = state.NewMemory()
 	}
 	return s
+}
+
+// open opens the Badger of a store, again if need be.
+func (s *simStore) open(t testing.TB) {
+	if s.Store != nil {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store, err := state.OpenBadger(s.dir, state.Memtable(8<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Store = store
 }
 
 // copy returns the store as it is now, nil where a store cannot be copied.
@@ -117,7 +130,7 @@ func (s *simStore) copy() *simStore {
 	if !ok {
 		return nil
 	}
-	return &simStore{m.Copy(), maps.Clone(s.resolvers), maps.Clone(s.routers)}
+	return &simStore{m.Copy(), "", maps.Clone(s.resolvers), maps.Clone(s.routers)}
 }
 
 func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }
@@ -268,6 +281,8 @@ func (c *cluster) crash(p *process) {
 	case n < 5 && len(p.copies) > 0:
 		c.trace("  process %d has an older store", p.name)
 		p.store = pick(c.r, p.copies).copy()
+	case c.badger:
+		p.store.open(c.t)
 	}
 	c.start(p)
 }

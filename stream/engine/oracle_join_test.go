@@ -117,7 +117,8 @@ type oracleExpected struct {
 	fields       map[graph.FieldKey]string
 	provenance   string
 	text         string // all of it
-	inputs       string // ids, data versions and selected columns of every input row (E3)
+	inputs       string // data versions and selected columns of every input row (E3)
+	ids          string // their ids
 }
 
 // expect computes the expected row at a match key.
@@ -169,6 +170,7 @@ func (o *oracle) expect(spec *graph.Feature, deps []*oracleDep, parents map[grap
 	for _, dep := range deps {
 		for _, in := range present[dep.up.Key] {
 			e.inputs += describe(dep, in)
+			e.ids += fmt.Sprint(in.ids)
 		}
 	}
 	return e
@@ -208,10 +210,6 @@ func describe(dep *oracleDep, in oracleInput) string {
 				seen[c] = v
 			}
 		}
-	}
-	seen = maps.Clone(seen)
-	for i, id := range dep.up.IDColumns {
-		seen[renamedTo(dep.spec, id)] = in.ids[i]
 	}
 	return fmt.Sprintf("\n  input %s data %v columns %v", dep.up.Key, in.row.data, seen)
 }

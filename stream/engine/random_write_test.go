@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
@@ -31,6 +32,12 @@ func newWriteMaker(r *rand.Rand) *writeMaker {
 		if strange {
 			m.domain[c] = append(some(r, exotic, 3), graph.Int(1))
 		}
+	}
+	if chance(r, 5) { // pages of what was emitted outgrow their size
+		for i := range 16 {
+			m.domain["k"] = append(m.domain["k"], graph.String(strings.Repeat("k", 300+i)))
+		}
+		m.domain["a"], m.domain["b"] = m.domain["a"][:1], m.domain["b"][:1]
 	}
 	m.domain["n"] = []graph.Value{graph.Int(1), graph.Int(2), graph.Double(1.5), graph.Double(2)}
 	m.domain["s"] = []graph.Value{graph.String("1"), graph.String("2"), graph.Int(1), graph.Other("[1]")}

@@ -80,8 +80,7 @@ type result struct{ events, compared int }
 // run runs a history.
 func (h *history) run(t testing.TB, operations []operation, trace func(string, ...any)) (res result, err error) {
 	r := rand.New(rand.NewPCG(h.seed, 2))
-	badger := chance(r, 0)
-	c := newCluster(t, r, int32(1+r.IntN(4)), 1+r.IntN(3), badger)
+	c := newCluster(t, r, int32(1+r.IntN(4)), 1+r.IntN(3), r.IntN(200) == 0)
 	defer c.close()
 	if trace != nil {
 		c.trace, c.tracing = trace, true

@@ -49,8 +49,9 @@ type taskRecord struct {
 
 // taskState is a task at work.
 type taskState struct {
-	position int64 // of its input: the next offset
-	record   taskRecord
+	position  int64 // of its input: the next offset
+	committed int64 // of its input: what the group has; below position where recovery has read on
+	record    taskRecord
 }
 
 func taskRecordKey(t task) []byte {
@@ -124,7 +125,7 @@ func (p *Processor) savePositions(ep *epoch, committed Committed) {
 	rows := p.o.Namespace.Rows()
 	changed := map[task]bool{}
 	for t, position := range ep.positions {
-		p.tasks[t].position = position
+		p.tasks[t].position, p.tasks[t].committed = position, position
 		if t.topic == rows {
 			p.tasks[t].record.logs.set(rows, t.partition, position)
 			changed[t] = true

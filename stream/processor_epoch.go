@@ -104,6 +104,9 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 	for _, q := range out.Resolvers {
 		p.note(ep, task{p.o.Namespace.Rows(), q})
 	}
+	if !more {
+		p.noteRecovered(ep)
+	}
 	records := make([]*kgo.Record, 0, len(out.Rows)+len(out.Events)+len(ep.letters))
 	for i := range out.Rows {
 		records = append(records, &kgo.Record{Topic: p.o.Namespace.Rows(), Partition: out.Rows[i].Partition, Key: out.Rows[i].Key, Value: out.Rows[i].Value})
@@ -126,6 +129,16 @@ func (p *Processor) note(ep *epoch, t task) {
 	if state := p.tasks[t]; state != nil {
 		if _, ok := ep.positions[t]; !ok {
 			ep.positions[t] = state.position
+		}
+	}
+}
+
+// noteRecovered says that the group is to have the offsets to which recovery has read, now that all of it is
+// evaluated: where that emitted nothing and no record follows, nothing else would ever tell the group.
+func (p *Processor) noteRecovered(ep *epoch) {
+	for t, state := range p.tasks {
+		if state.committed < state.position {
+			p.note(ep, t)
 		}
 	}
 }

@@ -254,13 +254,13 @@ func (r *recovery) finish(reached map[string]map[int32]int64, inputs map[string]
 	for _, t := range r.tasks {
 		s := &taskState{record: taskRecord{owned: true, time: now, logs: positions{}}}
 		if t.topic == rows {
-			s.position = reached[rows][t.partition]
+			s.position, s.committed = reached[rows][t.partition], max(0, inputs[rows][t.partition])
 			s.record.logs.set(rows, t.partition, s.position)
 			for topic := range r.features {
 				s.record.logs.set(topic, t.partition, reached[topic][t.partition])
 			}
 		} else {
-			s.position = inputs[t.topic][t.partition]
+			s.position, s.committed = inputs[t.topic][t.partition], inputs[t.topic][t.partition]
 			for q := range p.partitions {
 				s.record.logs.set(rows, q, reached[rows][q])
 			}

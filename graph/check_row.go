@@ -28,9 +28,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
 
-// CheckIDs checks the id columns of a record (R6): all that a delete needs.
+// CheckIDs checks the id columns of a record (R6): all that a delete needs. Of the record of an
+// expansion (S7) these are the columns of M.
 func (f *FeaturePlan) CheckIDs(rec *Record) *Refusal {
-	for _, id := range f.IDs {
+	ids := f.IDs
+	if f.withoutOwnIDs(rec.Columns) {
+		ids = f.Match
+	}
+	for _, id := range ids {
 		value := rec.Column(id)
 		if value.Usable() {
 			continue
@@ -61,7 +66,18 @@ func (f *FeaturePlan) CheckRecord(rec *Record, h *History) (*Row, *Refusal) {
 	if refusal := f.checkMaps(rec, row, h); refusal != nil {
 		return nil, refusal
 	}
+	row.Children = -1
+	if n, ok := rec.Children.AsInt(); ok && n >= 0 {
+		row.Children = n
+	}
+	if row.Group = f.withoutOwnIDs(rec.Columns); row.Group && row.Children < 0 {
+		return nil, &Refusal{BadRow, ColumnChildren, fmt.Sprintf("the row has no own ids, so it is the record of one expansion of %s, but %s is %s; write how many samples came of it, an integer from 0 on", f.Key, ColumnChildren, AppendJSON(nil, rec.Children))}
+	}
 	row.Columns = slices.DeleteFunc(slices.Clone(rec.Columns), func(c Column) bool { return c.Value.Kind() == KindNull })
+	if rec.Children.Kind() != KindNull { // to filters it is a column like any other
+		row.Columns = append(row.Columns, Column{ColumnChildren, rec.Children})
+		slices.SortFunc(row.Columns, func(a, b Column) int { return strings.Compare(a.Name, b.Name) })
+	}
 	return row, nil
 }
 
@@ -129,4 +145,18 @@ func (f *FeaturePlan) requiredFields(row *Row, h *History) []string {
 
 func mapText(entries []Column, name string) (string, bool) {
 	return columnValue(entries, name).AsString()
+}
+
+// RecordKey returns the record key under which our own producers write a record: canonical JSON of
+// its ids, of the record of an expansion of the columns of M (S7).
+func (f *FeaturePlan) RecordKey(rec *Record) []byte {
+	names := f.IDs
+	if f.withoutOwnIDs(rec.Columns) {
+		names = f.Match
+	}
+	values := make([]Value, len(names))
+	for i, name := range names {
+		values[i] = rec.Column(name)
+	}
+	return AppendKeyJSON(nil, names, values)
 }

@@ -230,11 +230,15 @@ func (v *View) Select(dst, columns []Column) []Column {
 // Key returns the values of the edge's key of a row with these columns, as the upstream has
 // them, and whether the row takes part: an input id without a usable value does not (J2).
 // On an own edge every row takes part that has its ids; what else it lacks is null there.
-func (e *Edge) Key(dst []Value, columns []Column) ([]Value, bool) {
+func (e *Edge) Key(dst []Value, row *Row) ([]Value, bool) {
+	group := e.Upstream.IsGroup(row)
+	if group && !e.Own {
+		return dst, false // a group record is no input (S7)
+	}
 	for i, source := range e.Source {
-		value := columnValue(columns, source)
+		value := columnValue(row.Columns, source)
 		if !value.Usable() {
-			if !e.Own && i < e.N || e.Own && slices.Contains(e.Upstream.IDs, source) {
+			if !e.Own && i < e.N || e.Own && !group && slices.Contains(e.Upstream.IDs, source) || group && i < e.N {
 				return dst, false
 			}
 			value = Null()

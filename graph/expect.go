@@ -39,6 +39,16 @@ func (f *FeaturePlan) Presence(inputs []Input) Presence {
 	return Ready
 }
 
+// HasFullInput reports whether a dependency that has all columns of M has a row.
+func (f *FeaturePlan) HasFullInput(inputs []Input) bool {
+	for i, d := range f.Deps {
+		if d.Full && inputs[i].Present {
+			return true
+		}
+	}
+	return false
+}
+
 // Expectation is the expected row of a match key: provenance by field, by the formulas of metaxy-semantics 4.1 and 4.2.
 type Expectation struct {
 	Fields     []string // by field of the feature

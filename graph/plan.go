@@ -34,6 +34,7 @@ type FeaturePlan struct {
 	Suffix     []string // the id columns outside M, in the feature's order
 	MatchIsIDs bool     // M and the id columns are one set
 	Expands    bool     // a dependency is an expansion
+	Receipts   bool     // a group without a record is still to be expanded (S7)
 	InputOrder []int    // indexes of Deps by key of the upstream: an order that no edit of the graph file changes
 
 	Own      *Edge  // where its own rows are filed
@@ -123,6 +124,7 @@ func compile(number int64, g *Graph, h *History) (*Plan, error) {
 			f.InputOrder = append(f.InputOrder, i)
 			f.Deps = append(f.Deps, d)
 			f.Expands = f.Expands || dep.Lineage.Kind == Expansion
+			f.Receipts = f.Receipts || dep.Receipts != ""
 		}
 		sort.Slice(f.InputOrder, func(i, j int) bool {
 			return f.Deps[f.InputOrder[i]].Upstream.Key < f.Deps[f.InputOrder[j]].Upstream.Key

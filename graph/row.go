@@ -7,6 +7,9 @@ type Row struct {
 	HasVersion bool
 	Fields     []RowField // by struct name, no name twice
 	Columns    []Column   // user columns, ids among them, by name; nulls left out
+	Group      bool       // the record of one expansion (S7), under the graph that it was filed under
+	Children   int64      // of a group record: how many samples came of it; -1 where the row does not say
+	Marked     bool       // a request asks for it again (S10)
 }
 
 // RowField is what a row says of one field.
@@ -27,6 +30,25 @@ func (r *Row) Field(name string) *RowField {
 	return nil
 }
 
+// IsGroup reports whether a row is the record of one expansion (S7): in an expansion feature its own
+// ids, those outside M, are all null, and it says how many children there are.
+func (f *FeaturePlan) IsGroup(row *Row) bool {
+	return row.Children >= 0 && f.withoutOwnIDs(row.Columns)
+}
+
+// withoutOwnIDs reports whether the id columns outside M of an expansion feature are all null.
+func (f *FeaturePlan) withoutOwnIDs(columns []Column) bool {
+	if !f.Expands {
+		return false
+	}
+	for _, column := range f.Suffix {
+		if columnValue(columns, column).Kind() != KindNull {
+			return false
+		}
+	}
+	return true
+}
+
 // Current reports whether the row's version of a field of f is in force (G4, R5):
 // of a row without a version, whether it names the field.
 func (f *FeaturePlan) Current(r *Row, field int) bool {
@@ -37,10 +59,10 @@ func (f *FeaturePlan) Current(r *Row, field int) bool {
 	return match != nil && match[field]
 }
 
-// RowIDs appends the values of the id columns of a row, null where it has none.
-func (f *FeaturePlan) RowIDs(dst []Value, row *Row) []Value {
-	for _, id := range f.IDs {
-		dst = append(dst, columnValue(row.Columns, id))
+// Values appends the values of some columns of the row, null where it has none.
+func (r *Row) Values(dst []Value, columns []string) []Value {
+	for _, column := range columns {
+		dst = append(dst, columnValue(r.Columns, column))
 	}
 	return dst
 }

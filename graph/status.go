@@ -133,6 +133,15 @@ func (f *FeaturePlan) Judge(own *Row, presence Presence, expected *Expectation) 
 			j.Changed.Add(i)
 		}
 	}
+	return f.conclude(own, j)
+}
+
+// conclude adds what a request asks for (S8, S10) and makes the status.
+func (f *FeaturePlan) conclude(own *Row, j Judgement) Judgement {
+	if own.Marked {
+		j.Causes |= Requested
+		j.Changed = f.AllFields()
+	}
 	if j.Causes != 0 {
 		j.Status = Stale
 	}
@@ -143,12 +152,11 @@ func (f *FeaturePlan) judgeRoot(own *Row) Judgement {
 	var j Judgement
 	for i := range f.Fields {
 		if !f.Current(own, i) {
-			j.Status = Stale
 			j.Causes |= CodeVersion
 			j.Changed.Add(i)
 		}
 	}
-	return j
+	return f.conclude(own, j)
 }
 
 // JudgeMissing gives the status of a match key without own rows (S4, S6).
@@ -160,41 +168,4 @@ func (f *FeaturePlan) JudgeMissing(presence Presence) Judgement {
 		return Judgement{Status: Awaiting, Causes: InputPending}
 	}
 	return Judgement{}
-}
-
-// Family sums up the present rows of one expansion (S6).
-type Family struct {
-	Children   int64
-	NotCurrent int64
-	causes     Causes
-	changed    FieldSet
-}
-
-// Add counts n children that were judged alike.
-func (m *Family) Add(j Judgement, n int64) {
-	m.Children += n
-	if j.Status != Fresh {
-		m.NotCurrent += n
-	}
-	if j.Status == Stale {
-		m.causes |= j.Causes
-		m.changed.Union(&j.Changed)
-	}
-}
-
-// Judge gives the status of the INPUT event of an expansion (S6).
-func (m *Family) Judge(f *FeaturePlan, presence Presence) Judgement {
-	if m.Children == 0 {
-		return f.JudgeMissing(presence)
-	}
-	switch presence {
-	case Absent:
-		return Judgement{Status: Orphaned, Causes: UpstreamMissing}
-	case Pending:
-		return Judgement{Status: Awaiting, Causes: InputPending}
-	}
-	if m.causes == 0 {
-		return Judgement{}
-	}
-	return Judgement{Status: Stale, Causes: m.causes, Changed: m.changed}
 }

@@ -44,6 +44,7 @@ type Engine struct {
 	eval   evaluation
 	hasher graph.Hasher
 	key    []byte // scratch for keys of the state
+	flags  byte   // of the match key whose page was found last
 }
 
 // Output is what an epoch produces, in the order in which it is to be produced.

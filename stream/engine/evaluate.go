@@ -28,6 +28,9 @@ type evaluation struct {
 	seen     inputLog
 	last     judged
 	columns  []graph.Column
+
+	family   graph.Family // of an expansion
+	groupRow *stored      // its group record, nil without one
 }
 
 // evaluate prepares the engine's evaluation for a job.
@@ -125,7 +128,8 @@ func (ev *evaluation) next(bound []byte) []byte {
 func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done bool) {
 	ev.left--
 	ev.begin(match)
-	if ev.job.all && !ev.f.MatchIsIDs {
+	ev.countFamily()
+	if (ev.job.all || ev.turned()) && !ev.f.MatchIsIDs {
 		suffix, done := ev.visitAll(from, stop)
 		if done {
 			return nil, true
@@ -196,9 +200,8 @@ func (ev *evaluation) judgeInput() (scope graph.Scope, j graph.Judgement, own *s
 		if ev.null {
 			return graph.ScopeInput, j, nil
 		}
-		family := ev.family()
-		ev.last.children, ev.last.notCurrent = family.Children, family.NotCurrent
-		return graph.ScopeInput, family.Judge(f, ev.presence), nil
+		ev.last.children, ev.last.notCurrent = ev.family.Children, ev.family.NotCurrent
+		return graph.ScopeInput, ev.family.Judge(f, ev.presence), ev.groupRow
 	case f.MatchIsIDs:
 		if own = ev.own(nil); own == nil {
 			return graph.ScopeSample, f.JudgeMissing(ev.presence), nil
@@ -210,12 +213,18 @@ func (ev *evaluation) judgeInput() (scope graph.Scope, j graph.Judgement, own *s
 	return graph.ScopeInput, f.JudgeMissing(ev.presence), nil
 }
 
-// family counts the children of the parent by their classes.
-func (ev *evaluation) family() (family graph.Family) {
+// countFamily counts the children of the parent by their classes, and takes the group record (S7).
+func (ev *evaluation) countFamily() {
+	ev.family, ev.groupRow = graph.Family{}, nil
+	if !ev.f.Expands || ev.null {
+		return
+	}
+	ev.family.Input = ev.f.HasFullInput(ev.inputs)
 	own := ev.f.Own
 	prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionClasses, own.Name[:]), ev.matchRest()...)
 	prefix = append(prefix, tupleEnd)
 	var s stored
+	group := false
 	ev.e.scan(prefix, prefixAbove(prefix), func(_, value []byte) bool {
 		b := byteReader{b: value}
 		n := int64(b.uvarint())
@@ -223,10 +232,25 @@ func (ev *evaluation) family() (family graph.Family) {
 			ev.e.fail(err)
 			return false
 		}
-		family.Add(ev.f.Judge(&s.row, ev.presence, ev.expected), n)
+		if s.row.Group {
+			group = true
+			return true
+		}
+		ev.family.Add(ev.f.Judge(&s.row, ev.presence, ev.expected), n)
 		return true
 	})
-	return family
+	if !group {
+		return
+	}
+	if ev.groupRow = ev.own(noOwnIDs(ev.f)); ev.groupRow != nil {
+		row := &ev.groupRow.row
+		ev.family.AddGroup(ev.f.Judge(row, ev.presence, ev.expected), row.Children)
+	}
+}
+
+// noOwnIDs is the suffix of a group record.
+func noOwnIDs(f *graph.FeaturePlan) []byte {
+	return graph.AppendTuple(nil, make([]graph.Value, len(f.Suffix))...)
 }
 
 // prefixAbove returns the key above every key that begins with prefix, which ends in tupleEnd.
@@ -281,5 +305,9 @@ func (ev *evaluation) visitOwn(suffix []byte) {
 		ev.emit(suffix, graph.ScopeSample, graph.Judgement{}, nil)
 		return
 	}
-	ev.emit(suffix, graph.ScopeSample, ev.f.Judge(&own.row, ev.presence, ev.expected), own)
+	if own.row.Group {
+		ev.emit(suffix, graph.ScopeSample, graph.Judgement{}, nil)
+		return // the event of the parent speaks for it
+	}
+	ev.emit(suffix, graph.ScopeSample, ev.family.JudgeChild(ev.f.Judge(&own.row, ev.presence, ev.expected)), own)
 }

@@ -32,6 +32,7 @@ type Body struct {
 	Recorded   *graph.Row         // of the own row, nil without one
 	Inputs     *Inputs            // nil for a child of an expansion
 	Awaiting   []string           // of AWAITING: up to ten inputs that are not ready, as feature, a blank, key
+	Failure    *Failure           // of FAILED
 	Children   int64              // of scope INPUT
 	NotCurrent int64
 	Origin     Origin
@@ -89,7 +90,11 @@ func (ev *evaluation) judge(s *stored) graph.Judgement {
 		return graph.Judgement{}
 	}
 	l.row = &own.row
-	l.judgement = ev.f.Judge(&own.row, ev.presence, ev.expected)
+	if !own.row.Group { // the event of the parent speaks for a group record
+		l.judgement = ev.family.JudgeChild(ev.f.Judge(&own.row, ev.presence, ev.expected))
+	} else {
+		l.judgement = graph.Judgement{}
+	}
 	return l.judgement
 }
 
@@ -127,11 +132,17 @@ func (ev *evaluation) answer(suffix []byte, scope graph.Scope, j graph.Judgement
 		id = hash128(text)
 		digest = xxhash.Sum64(append(binary.BigEndian.AppendUint64(b[:0], digest), id[:]...))
 	}
+	var failure *Failure
+	if j.Status.Work() {
+		if failure = ev.failureOf(suffix, id); failure != nil {
+			digest = failure.digest(binary.BigEndian.AppendUint64(nil, digest))
+		}
+	}
 	if digest == 0 {
 		digest = 1
 	}
 	if digest != old {
-		ev.tell(suffix, scope, j, own, id, digest)
+		ev.tell(suffix, scope, j, own, id, digest, failure)
 	}
 	return digest
 }
@@ -182,10 +193,13 @@ func (ev *evaluation) key(suffix []byte, scope graph.Scope) []byte {
 }
 
 // tell adds the event to the output.
-func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, own *stored, id [16]byte, digest uint64) {
+func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, own *stored, id [16]byte, digest uint64, failure *Failure) {
 	f := ev.f
 	vals := values(values(nil, ev.match), suffix)
-	body := &Body{Feature: f, Judgement: j, EventID: hex.EncodeToString(id[:]), Origin: ev.job.cause}
+	body := &Body{Feature: f, Judgement: j, EventID: hex.EncodeToString(id[:]), Origin: ev.job.cause, Failure: failure}
+	if failure != nil {
+		body.Judgement.Status = graph.Failed
+	}
 	var key []byte
 	if scope == graph.ScopeInput {
 		key, body.ID = f.Shape.InputKey(nil, vals), f.Shape.InputIDs(nil, vals)

@@ -67,7 +67,7 @@ func (ev *evaluation) gather(dep int) {
 		return
 	}
 	best.rest = value[len(value)-len(best.rest):]
-	if !ev.passes(d, &best) {
+	if best.row.Group || !ev.passes(d, &best) {
 		return
 	}
 	d.RowInput(&best.row, in)
@@ -79,7 +79,7 @@ func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 	d := ev.f.Deps[dep]
 	ev.group.Reset(d)
 	add := func(key, value []byte, s *stored) {
-		if ev.passes(d, s) {
+		if !s.row.Group && ev.passes(d, s) {
 			ev.group.Add(d, &s.row)
 			ev.note(dep, d, key, value, s)
 		}

@@ -91,6 +91,20 @@ func (l *Local) Settle(fn func(*Event)) error {
 	return nil
 }
 
+// Request marks the rows of a feature that a filter (nil: every row) keeps (S10). It returns how many.
+func (l *Local) Request(feature graph.FeatureKey, filter *graph.Filter, below int64) (marked int, err error) {
+	err = l.epoch(func() error {
+		marked, err = l.engine.Request(Source{Topic: string(feature)}, filter, below)
+		return err
+	})
+	return marked, err
+}
+
+// Fail says that a piece of work of a feature of the graph in force could not be done (S12).
+func (l *Local) Fail(feature graph.FeatureKey, key []byte, failure *Failure) error {
+	return l.epoch(func() error { return l.engine.Fail(feature, key, failure) })
+}
+
 // CountChildren counts the samples of a parent, and those that are not fresh, now.
 func (l *Local) CountChildren(f *graph.FeaturePlan, match []graph.Value) (children, notCurrent int64, err error) {
 	err = l.epoch(func() error {

@@ -20,13 +20,22 @@ import (
 // in different partitions, are told apart only where they share a join key (R2 asks producers to
 // write one sample always under one key).
 
-// sampleName names a sample under the id columns in force: values of other columns are another name.
-func sampleName(f *graph.FeaturePlan, ids []graph.Value) []byte {
+// sampleName names a sample under the id columns in force, or a group record by the columns of M:
+// values of other columns are another name. ok is false for a row that lacks one of them.
+func sampleName(f *graph.FeaturePlan, row *graph.Row) (name []byte, ok bool) {
 	var columns []byte
-	for _, id := range f.IDs {
+	names := f.IDs
+	if f.IsGroup(row) {
+		names, columns = f.Match, []byte("group")
+	}
+	for _, id := range names {
 		columns = appendText(columns, id)
 	}
-	return graph.AppendTuple(binary.BigEndian.AppendUint64(nil, xxhash.Sum64(columns)), ids...)
+	ids := row.Values(nil, names)
+	if slices.ContainsFunc(ids, func(v graph.Value) bool { return !v.Usable() }) {
+		return nil, false
+	}
+	return graph.AppendTuple(binary.BigEndian.AppendUint64(nil, xxhash.Sum64(columns)), ids...), true
 }
 
 func indexKey(dst []byte, task uint64, ids, record []byte) []byte {
@@ -57,11 +66,11 @@ func (e *Engine) reindex(r *router, filed *filed, record []byte) {
 		return
 	}
 	s.row.Columns = s.columns(nil)
-	ids := f.RowIDs(nil, &s.row)
-	if slices.ContainsFunc(ids, func(v graph.Value) bool { return !v.Usable() }) {
+	name, ok := sampleName(f, &s.row)
+	if !ok {
 		return
 	}
-	filed.indexed = sampleName(f, ids)
+	filed.indexed = name
 	e.st.Set(indexKey(nil, r.task, filed.indexed, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))
 }
 

@@ -249,7 +249,7 @@ func (r *metaxyRun) unlike(f *graph.FeaturePlan, id string, row *metaxyRow) stri
 func (r *metaxyRun) leaveInputs(f *graph.FeaturePlan, d *graph.DepPlan, columns []string, at func(string) *metaxyPlace) {
 	// input returns the place that a row is an input of; nil: it takes part in no expected row (J2).
 	input := func(row *metaxyRow) *metaxyPlace {
-		values, ok := d.Edge.Key(nil, row.present())
+		values, ok := d.Edge.Key(nil, &graph.Row{Columns: row.present(), Children: -1})
 		if !ok {
 			return nil
 		}

@@ -14,10 +14,17 @@ import (
 // empty suffix, and is there whenever another is: so one Get finds that a match key has no page, and
 // a match key with one page needs no search.
 //
-// A page is a byte, 1 where another page may follow, and a sequence of entries in order of suffix:
+// A page is a byte of flags and a sequence of entries in order of suffix:
 // bytes(suffix), 8 bytes digest of what E1 compares. The event of the key of M has the empty suffix.
 // What is fresh has no entry.
 const pageSize = 4 << 10
+
+// The flags of a page; all but the first stand in the first page of a match key.
+const (
+	pageMore     = 1 << iota // another page may follow
+	pageComplete             // the group was complete when its children were last judged (S7)
+	pageFailures             // workers could not do work of this match key (S12)
+)
 
 // entry is one event of a page.
 type entry struct {
@@ -49,6 +56,7 @@ func readEntry(page []byte) (en entry, rest []byte, ok bool) {
 
 // page is one page, taken out of the state.
 type page struct {
+	flags   byte // of the first page
 	lower   []byte
 	entries []byte
 	upper   []byte // where the next page begins; nil where none does
@@ -57,12 +65,14 @@ type page struct {
 
 // page finds the page that has a suffix. Without any page it is an empty one from the start.
 func (e *Engine) page(prefix, suffix []byte) (p page) {
+	e.flags = 0
 	first, ok := e.get(prefix)
 	if !ok || len(first) == 0 {
 		return p
 	}
-	p.stored = true
-	if first[0] == 0 {
+	p.stored, p.flags = true, first[0]
+	e.flags = first[0]
+	if first[0]&pageMore == 0 {
 		p.entries = append(p.entries, first[1:]...)
 		return p
 	}
@@ -116,14 +126,18 @@ func (e *Engine) setEntry(prefix, suffix []byte, update func(old uint64) uint64)
 
 // writePage replaces the entries of a page, which may become several.
 func (e *Engine) writePage(prefix []byte, p *page, entries []byte) {
+	kept := p.flags &^ pageMore
 	put := func(lower, entries []byte, more bool) {
 		value := make([]byte, 1, 1+len(entries))
+		if len(lower) == 0 {
+			value[0] = kept
+		}
 		if more {
-			value[0] = 1
+			value[0] |= pageMore
 		}
 		e.st.Set(append(slices.Clone(prefix), lower...), append(value, entries...))
 	}
-	if len(entries) == 0 && (len(p.lower) > 0 || p.upper == nil) {
+	if len(entries) == 0 && (len(p.lower) > 0 || p.upper == nil && kept == 0) {
 		if p.stored {
 			e.st.Delete(append(slices.Clone(prefix), p.lower...))
 		}
@@ -145,6 +159,20 @@ func (e *Engine) writePage(prefix []byte, p *page, entries []byte) {
 	put(lower, start, p.upper != nil)
 }
 
+// turned reports whether the group has become complete, or ceased to be, since its children were
+// last judged: then all of them are, not only those that were touched.
+func (ev *evaluation) turned() bool {
+	if !ev.f.Expands {
+		return false
+	}
+	if _, touched := ev.job.suffixes[string(noOwnIDs(ev.f))]; !touched && !ev.family.HasGroup() {
+		return false
+	}
+	first, ok := ev.e.get(ev.pagePrefix())
+	was := ok && len(first) > 0 && first[0]&pageComplete != 0
+	return was != ev.family.Complete()
+}
+
 // visitAll judges the own rows of the match key from a suffix on, up to another, as far as it may,
 // page by page, and at the start the key of M; it returns the suffix to go on with, or that it is done.
 func (ev *evaluation) visitAll(from, stop []byte) (suffix []byte, done bool) {
@@ -152,8 +180,15 @@ func (ev *evaluation) visitAll(from, stop []byte) (suffix []byte, done bool) {
 	for {
 		p := ev.e.page(prefix, from)
 		m := pageMerge{ev: ev, old: p.entries, from: from}
+		flags := p.flags
+		if len(from) == 0 {
+			p.flags &^= pageComplete
+			if ev.family.Complete() {
+				p.flags |= pageComplete
+			}
+		}
 		next := m.run(stop, p.upper)
-		if !bytes.Equal(m.out, p.entries) || p.stored && len(m.out) == 0 {
+		if !bytes.Equal(m.out, p.entries) || p.flags != flags || p.stored && len(m.out) == 0 {
 			ev.e.writePage(prefix, &p, m.out)
 		}
 		switch {

@@ -50,6 +50,8 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 	switch k.kind {
 	case recordOwn, recordEdge:
 		e.applyRow(r, &k, value)
+	case recordFail:
+		e.applyFailure(r, &k, value)
 	case recordMark:
 		e.applyMark(r, &k, value)
 	case recordMoved:

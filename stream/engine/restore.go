@@ -232,6 +232,6 @@ func (e *Engine) CountChildren(q int32, f *graph.FeaturePlan, match []graph.Valu
 	layout := f.Shape.FromInput(match)
 	ev := e.evaluate(&resolver{q: q}, &job{feature: f}, 0)
 	ev.begin(graph.AppendTuple(nil, layout...))
-	family := ev.family()
-	return family.Children, family.NotCurrent, e.err
+	ev.countFamily()
+	return ev.family.Children, ev.family.NotCurrent, e.err
 }

@@ -138,7 +138,7 @@ func (e *Engine) checkSize(f *graph.FeaturePlan, row *graph.Row, w *Write) *grap
 		if edge.Upstream != f {
 			continue
 		}
-		key, _ := edge.Key(nil, row.Columns)
+		key, _ := edge.Key(nil, row)
 		if n := len(graph.AppendTuple(nil, key...)); n > maxKey {
 			return &graph.Refusal{Reason: graph.TooLarge, Detail: fmt.Sprintf("the key columns have %d bytes, at most %d can be kept", n, maxKey)}
 		}
@@ -156,7 +156,7 @@ func (e *Engine) file(r *router, f *graph.FeaturePlan, record []byte, row *graph
 		e.place(r, f, record, old, row, o, false, true)
 		return
 	}
-	ids := sampleName(f, f.RowIDs(nil, row))
+	ids, _ := sampleName(f, row) // its ids have been checked
 	if had && !bytes.Equal(old.indexed, ids) {
 		e.unindex(r, old.indexed, record)
 	}
@@ -186,7 +186,8 @@ func (e *Engine) filed(r *router, record []byte) (f *filed, had bool) {
 // row is produced even where nothing but its source differs from before (E3).
 func (e *Engine) place(r *router, f *graph.FeaturePlan, record []byte, old *filed, row *graph.Row, o origin, shadowed, live bool) {
 	next := filed{indexed: old.indexed, own: old.own, row: old.row}
-	key, fits := f.Own.Key(nil, row.Columns)
+	row.Group = f.IsGroup(row)
+	key, fits := f.Own.Key(nil, row)
 	if fits {
 		next.own = placeOf(f.Own, key)
 		next.row = appendRow(nil, o, row, row.Columns, true, shadowed)
@@ -214,7 +215,7 @@ func (e *Engine) place(r *router, f *graph.FeaturePlan, record []byte, old *file
 
 // placeOn files a row on one edge, unless what its readers see there is what they saw before.
 func (e *Engine) placeOn(r *router, edge *graph.Edge, record []byte, old, next *filed, row *graph.Row, o origin) {
-	key, ok := edge.Key(nil, row.Columns)
+	key, ok := edge.Key(nil, row)
 	if !ok || !edge.View.Passes(row.Columns) {
 		return
 	}

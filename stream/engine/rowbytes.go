@@ -23,6 +23,9 @@ const (
 	flagVersion    = 1 << iota // the row has a feature version
 	flagProvenance             // the fields have their provenance: rows of an own edge
 	flagShadowed               // another record key has a later write of the sample (R2): it counts for nothing
+	flagGroup                  // it is the record of one expansion (S7)
+	flagChildren               // it says how many children: a uvarint behind the flags
+	flagMarked                 // a request asks for it again (S10)
 )
 
 var errRowBytes = errors.New("not the bytes of a row")
@@ -66,7 +69,21 @@ func appendRow(dst []byte, o origin, row *graph.Row, columns []graph.Column, pro
 	if shadowed {
 		flags |= flagShadowed
 	}
+	if provenance {
+		if row.Group {
+			flags |= flagGroup
+		}
+		if row.Children >= 0 {
+			flags |= flagChildren
+		}
+		if row.Marked {
+			flags |= flagMarked
+		}
+	}
 	judged = append(judged, flags)
+	if flags&flagChildren != 0 {
+		judged = binary.AppendUvarint(judged, uint64(row.Children))
+	}
 	if row.HasVersion {
 		judged = appendText(judged, row.Version)
 	}
@@ -151,6 +168,10 @@ func (s *stored) decodeJudged(judged []byte) error {
 	}
 	flags := judged[0]
 	r := textReader{s: string(judged[1:])}
+	s.row.Group, s.row.Marked, s.row.Children = flags&flagGroup != 0, flags&flagMarked != 0, -1
+	if flags&flagChildren != 0 {
+		s.row.Children = int64(r.uvarint())
+	}
 	s.row.HasVersion = flags&flagVersion != 0
 	s.row.Version = ""
 	if s.row.HasVersion {

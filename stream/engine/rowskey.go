@@ -15,6 +15,7 @@ import (
 //	'm' edge log                                  a mark of hydration: the log's task has filed all that was there when the
 //	                                              edge came; value: uvarint number of partitions of the log's topic
 //	'g' log                                       the graph under which what follows was filed; value: uvarint number
+//	'x' shape bytes(K) bytes(rest) log suffix     what a worker could not do (S12), log being empty; value: failure.go
 //	't' name uvarint(partition)                   a resolver has taken back what it had under an earlier join key; value: 1
 //
 // log is bytes(topic) uvarint(partition). A key without a value takes the record back.
@@ -24,6 +25,7 @@ const (
 	recordMark  = 'm'
 	recordGraph = 'g'
 	recordMoved = 't'
+	recordFail  = 'x'
 )
 
 var errRowsKey = errors.New("not a key of rows")
@@ -46,7 +48,7 @@ func appendLog(dst []byte, s Source) []byte {
 func (k *rowsKey) append(dst []byte) []byte {
 	dst = append(dst, k.kind)
 	switch k.kind {
-	case recordOwn, recordEdge:
+	case recordOwn, recordEdge, recordFail:
 		dst = append(dst, k.edge[:]...)
 		dst = appendText(dst, k.join)
 		dst = appendText(dst, k.rest)
@@ -71,7 +73,7 @@ func parseRowsKey(key []byte) (k rowsKey, err error) {
 		copy(k.edge[:], r.take(nameSize))
 	}
 	switch k.kind {
-	case recordOwn, recordEdge:
+	case recordOwn, recordEdge, recordFail:
 		k.join, k.rest = r.bytes(), r.bytes()
 		k.source = r.log()
 		k.record = r.b

@@ -124,9 +124,7 @@ func (e *Engine) rescan(r *router, f *graph.FeaturePlan, record []byte) {
 		return
 	}
 	s.row.Columns = s.columns(nil)
-	ids := f.RowIDs(nil, &s.row)
-	usable := !slices.ContainsFunc(ids, func(v graph.Value) bool { return !v.Usable() })
-	name := sampleName(f, ids)
+	name, usable := sampleName(f, &s.row)
 	if len(old.indexed) > 0 && string(old.indexed) != string(name) {
 		e.unindex(r, old.indexed, record)
 	}

@@ -29,6 +29,7 @@ import (
 //	'S' q 'K' K 0x00 0x01 edge rest 0x00 source    rows
 //	'S' q 'K' K 0x00 0x02 edge rest 0x00 digest    children of one parent that are alike (class.go)
 //	'S' q 'K' K 0x00 0x03 shape rest 0x00 suffix   what was last emitted (page.go)
+//	'S' q 'K' K 0x00 0x04 shape rest 0x00 suffix   what a worker could not do (failure.go)
 //
 // All that one evaluation reads lies under one K, rows in the order in which an aggregation
 // concatenates, the children of a parent side by side.
@@ -50,6 +51,7 @@ const (
 	sectionRows    = 0x01
 	sectionClasses = 0x02
 	sectionPages   = 0x03
+	sectionFailed  = 0x04
 
 	tupleEnd = 0x00 // follows a tuple; below every byte that a tuple can go on with
 	tupleTop = 0xF0 // above every byte that a tuple can go on with

@@ -165,6 +165,15 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		}
 		return e.drop(from, to, func(key, page []byte) { e.takeBack(r, shape, key, page) })
 	}
+	if section == sectionFailed { // remembered whatever the graph: the same work may be offered again
+		if shape := e.shapes[binary.BigEndian.Uint64(name)]; shape != nil {
+			if f := e.plan.Feature(shape.Feature); f != nil && f.Shape.Name == shape.Name {
+				found[f.Position()] = true
+				e.flagFailures(r, from, to)
+			}
+		}
+		return true
+	}
 	edge := e.plan.Edge(graph.EdgeName(name))
 	if edge == nil {
 		return e.drop(from, to, nil)

@@ -22,11 +22,16 @@ type Change struct {
 	Expected   *Expected    // nil where the table of S4 says none
 	Children   int64        // of scope INPUT, at the checkpoint
 	NotCurrent int64
+	Failure    *Failure // of FAILED
 
+	event  string // the event id
 	key    string // the record key
 	plan   *graph.FeaturePlan
 	values []graph.Value // of ID
 }
+
+// Failure is what a worker said.
+type Failure struct{ Type, Message string }
 
 // Expected is the expected provenance.
 type Expected struct {
@@ -46,7 +51,10 @@ func (r *run) take(e *engine.Event) {
 	c := &Change{
 		Feature: e.Feature, Scope: e.Scope, Status: b.Judgement.Status,
 		Causes: b.Judgement.Causes.Texts(), Changed: b.Feature.Keys(b.Judgement.Changed), Version: b.Feature.Version,
-		key: string(e.Key), plan: b.Feature, values: b.ID,
+		event: b.EventID, key: string(e.Key), plan: b.Feature, values: b.ID,
+	}
+	if b.Failure != nil {
+		c.Failure = &Failure{b.Failure.Type, b.Failure.Message}
 	}
 	names, values, err := graph.ParseKeyJSON(e.Key)
 	if err != nil {
@@ -75,12 +83,17 @@ func columns(names []string, values []graph.Value) []graph.Column {
 	return list
 }
 
-// checkpoint lets everything come to rest and prints what has changed since the one before.
-func (r *run) checkpoint(label string) error {
+// settle lets everything come to rest.
+func (r *run) settle() error {
 	if r.touched == nil {
 		r.touched = map[string]bool{}
 	}
-	if err := r.local.Settle(r.take); err != nil {
+	return r.local.Settle(r.take)
+}
+
+// checkpoint lets everything come to rest and prints what has changed since the one before.
+func (r *run) checkpoint(label string) error {
+	if err := r.settle(); err != nil {
 		return err
 	}
 	var changes []*Change

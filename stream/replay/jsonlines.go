@@ -70,6 +70,12 @@ func (c *Change) appendBody(b []byte) []byte {
 		b = append(b, `,"children_not_current":`...)
 		b = strconv.AppendInt(b, c.NotCurrent, 10)
 	}
+	if c.Failure != nil {
+		b = append(b, `,"failure":{"type":`...)
+		b = graph.AppendJSONString(b, c.Failure.Type)
+		b = append(b, `,"message":`...)
+		b = append(graph.AppendJSONString(b, c.Failure.Message), '}')
+	}
 	return b
 }
 

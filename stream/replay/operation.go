@@ -34,6 +34,8 @@ type operation struct {
 	text  string          // the feature, or the label of a checkpoint
 	value json.RawMessage // the graph, the row or the filter; nil if it is not there
 	where string          // the text of value, of an invalidate
+
+	failure, message string // of a fail
 }
 
 // parseOperation takes a line apart that is known to be JSON.
@@ -73,6 +75,16 @@ func parseOperation(text []byte) (*operation, *graph.Refusal) {
 	switch op.kind {
 	case opWrite, opDelete:
 		op.value = line["row"]
+	case opFail:
+		op.value = line["key"]
+		if op.value == nil {
+			return bad("fail has no key")
+		}
+		for name, into := range map[string]*string{"type": &op.failure, "message": &op.message} {
+			if text, ok := line[name]; ok && (json.Unmarshal(text, into) != nil || string(text) == "null") {
+				return bad("%s is no text", name)
+			}
+		}
 	case opInvalidate:
 		op.value = line["where"]
 		if op.value != nil && (json.Unmarshal(op.value, &op.where) != nil || string(op.value) == "null") {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/freshline/freshline/graph"
@@ -139,12 +141,9 @@ func (r *run) do(number int, op *operation) (*graph.Refusal, error) {
 	case opCheckpoint:
 		return nil, r.checkpoint(op.text)
 	case opInvalidate:
-		return r.invalidate(op), nil
+		return r.invalidate(number, op)
 	default:
-		if refusal := r.known(op.text); refusal != nil {
-			return refusal, nil
-		}
-		return &graph.Refusal{Reason: BadLine, Detail: "fail: failures are not built yet"}, nil
+		return r.fail(op)
 	}
 }
 
@@ -188,24 +187,50 @@ func (r *run) write(line int, op *operation) (*graph.Refusal, error) {
 	if !record.HasVersion && op.kind == opWrite {
 		record.FeatureVersion = graph.String(f.Version)
 	}
-	ids := make([]graph.Value, len(f.IDs))
-	for i, id := range f.IDs {
-		ids[i] = record.Column(id)
-	}
 	return r.local.Route(f.Key, &engine.Write{
-		Offset: int64(line), Key: graph.AppendKeyJSON(nil, f.IDs, ids), Record: record, Delete: op.kind == opDelete,
+		Offset: int64(line), Key: f.RecordKey(record), Record: record, Delete: op.kind == opDelete,
 	})
 }
 
-// invalidate checks what it can: requests are not built yet.
-func (r *run) invalidate(op *operation) *graph.Refusal {
+// invalidate marks the rows of a feature that a filter keeps.
+func (r *run) invalidate(line int, op *operation) (*graph.Refusal, error) {
 	if refusal := r.known(op.text); refusal != nil {
-		return refusal
+		return refusal, nil
 	}
+	var filter *graph.Filter
 	if op.value != nil {
-		if _, err := graph.ParseFilter(op.where); err != nil {
-			return &graph.Refusal{Reason: BadFilter, Detail: err.Error()}
+		var err error
+		if filter, err = graph.ParseFilter(op.where); err != nil {
+			return &graph.Refusal{Reason: BadFilter, Detail: err.Error()}, nil
 		}
 	}
-	return &graph.Refusal{Reason: BadLine, Detail: "invalidate: requests are not built yet"}
+	_, err := r.local.Request(graph.FeatureKey(op.text), filter, int64(line))
+	return nil, err
+}
+
+// fail says that the present work of a key could not be done; of a key without work it says nothing.
+func (r *run) fail(op *operation) (*graph.Refusal, error) {
+	if refusal := r.known(op.text); refusal != nil {
+		return refusal, nil
+	}
+	key, err := graph.ParseRecordJSON(op.value, graph.RecordOptions{TypedObjects: true})
+	if err != nil {
+		return &graph.Refusal{Reason: BadLine, Detail: "fail: key: " + err.Error()}, nil
+	}
+	if err := r.settle(); err != nil {
+		return nil, err
+	}
+	for _, c := range r.now {
+		if c.Feature != graph.FeatureKey(op.text) || !c.Status.Work() || !sameColumns(c.Key, key.Columns) {
+			continue
+		}
+		return nil, r.local.Fail(c.Feature, []byte(c.key), &engine.Failure{EventID: c.event, Attempt: 1, Type: op.failure, Message: op.message})
+	}
+	return nil, nil
+}
+
+// sameColumns compares columns in any order; those of key are sorted by name.
+func sameColumns(columns, key []graph.Column) bool {
+	sorted := slices.SortedFunc(slices.Values(columns), func(a, b graph.Column) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Equal(sorted, key)
 }

@@ -215,16 +215,12 @@ func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, build re
 	return nil
 }
 
-// recordKey is the record key of a sample: canonical JSON of its ids in the order of the feature.
+// recordKey is the record key of a sample, or of the record of an expansion.
 func recordKey(f *graph.FeaturePlan, rec *graph.Record) ([]byte, *graph.Refusal) {
 	if refusal := f.CheckIDs(rec); refusal != nil {
 		return nil, refusal
 	}
-	values := make([]graph.Value, len(f.IDs))
-	for i, id := range f.IDs {
-		values[i] = rec.Column(id)
-	}
-	return graph.AppendKeyJSON(nil, f.IDs, values), nil
+	return f.RecordKey(rec), nil
 }
 
 func (p *Producer) try(feature graph.FeatureKey, build recordBuilder) (*kgo.Record, error) {

@@ -157,9 +157,15 @@ func (c *metaxyComparison) counts() {
 	}
 }
 
-// noMore compares that nothing else is outstanding.
+// noMore compares that nothing else is outstanding, but for the event of an expansion to which nothing
+// was written and of whose inputs one is there and a required one is not: the replay cases have it
+// (graph.Family), Metaxy has no word for it.
 func (c *metaxyComparison) noMore() {
+	unwritten := len(c.place.visible)+len(c.place.hidden) == 0
 	for key, e := range c.place.events {
+		if unwritten && e.Scope == graph.ScopeInput && c.f.Expands && e.Body.Judgement.Status == graph.Orphaned {
+			continue
+		}
 		if !c.seen[key] {
 			c.failf("%s %s is outstanding", key, metaxyEvent(e))
 		}

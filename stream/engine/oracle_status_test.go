@@ -157,7 +157,11 @@ func (o *oracle) answerFeature(spec *graph.Feature, all map[answerKey]*answer) {
 	for name, m := range places {
 		e := o.expect(spec, deps, parents, m)
 		if len(owns[name]) == 0 {
-			o.say(all, spec, judgeMissing(spec, e), e, missing, inputColumns, m, nil)
+			v := judgeMissing(spec, e)
+			if expands && !e.there { // a dependency with all columns has a row, or this would be no place
+				v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
+			}
+			o.say(all, spec, v, e, missing, inputColumns, m, nil)
 			continue
 		}
 		family := verdict{causes: map[string]bool{}, changed: map[string]bool{}}

@@ -72,7 +72,8 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 		delete(o.rows[feature], key)
 		return ""
 	}
-	for _, id := range spec.IDColumns {
+	ids, group := oracleIDs(o.graphs[n-1].Graph, spec, w.Record)
+	for _, id := range ids {
 		if !w.Record.Column(id).Usable() {
 			return graph.BadID
 		}
@@ -105,11 +106,45 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 	if !row.takeMaps(w.Record, required) {
 		return graph.BadProvenance
 	}
+	if group { // it does not say how many children there are (S7): the histories here have no such column
+		return graph.BadRow
+	}
 	if o.rows[feature] == nil {
 		o.rows[feature] = map[oracleKey]*oracleRow{}
 	}
 	o.rows[feature][key] = row
 	return ""
+}
+
+// oracleIDs returns the columns that name a record: those of the match key where it has none of an
+// expansion's own ids, which makes it a group record (S7).
+func oracleIDs(g *graph.Graph, spec *graph.Feature, record *graph.Record) (ids []string, group bool) {
+	var match []string
+	expands := false
+	for _, d := range spec.Deps {
+		expands = expands || d.Lineage.Kind == graph.Expansion
+		columns := d.Lineage.On
+		switch {
+		case d.Lineage.Kind == graph.Identity:
+			columns = nil
+			for _, id := range g.Feature(d.Feature).IDColumns {
+				columns = append(columns, renamedTo(d, id))
+			}
+		case columns == nil:
+			columns = spec.IDColumns
+		}
+		for _, c := range columns {
+			if !slices.Contains(match, c) {
+				match = append(match, c)
+			}
+		}
+	}
+	for _, id := range spec.IDColumns {
+		if !expands || !slices.Contains(match, id) && !record.Column(id).IsNull() {
+			return spec.IDColumns, false
+		}
+	}
+	return match, true
 }
 
 // takeMaps reads provenance and data versions (R3).

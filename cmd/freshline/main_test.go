@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testContext ends with the test, and long before the test run does.
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -59,4 +59,10 @@ func must(t *testing.T, env []string, stdin string, args ...string) string {
 		t.Fatalf("freshline %s: exit code %d\n%s", strings.Join(args, " "), o.code, o.stderr)
 	}
 	return o.stdout
+}
+
+// contextWithInterrupt is the context of a command, and what Ctrl-C would do.
+func contextWithInterrupt(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithCancel(testContext(t))
 }

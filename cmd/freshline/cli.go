@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 )
@@ -19,6 +20,8 @@ type cli struct {
 	terminal struct{ in, out, err bool }
 	env      environment
 	settings map[string]chosen
+
+	progressing atomic.Bool // a line of progress is in use
 }
 
 // run runs one command line and returns the exit code. env has NAME=value entries, as os.Environ.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // format is how a command prints what it is asked for.
@@ -23,6 +25,13 @@ var allFormats = []format{formatTable, formatJSON, formatJSONL, formatText, form
 // listFormats are those of commands that list things.
 var listFormats = []format{formatTable, formatJSON, formatJSONL}
 
+// Formats of commands that print something else.
+var (
+	drawFormats    = []format{formatText, formatMermaid, formatGraphviz}
+	diffFormats    = []format{formatText, formatJSON, formatJSONL, formatMermaid}
+	publishFormats = []format{formatText, formatJSON, formatJSONL}
+)
+
 func checkFormat(text string) error {
 	if slices.Contains(allFormats, format(text)) {
 		return nil
@@ -39,6 +48,16 @@ func formatNames(formats []format) string {
 		return texts[0]
 	}
 	return strings.Join(texts[:len(texts)-1], ", ") + " or " + texts[len(texts)-1]
+}
+
+// hasFormats tells the help of -o which formats a command has that are not listFormats.
+func hasFormats(cmd *cobra.Command, formats []format) *cobra.Command {
+	byDefault := ""
+	if slices.Contains(formats, formatJSONL) {
+		byDefault = " on a terminal, jsonl in a pipe"
+	}
+	cmd.Flags().Lookup("output").Usage = fmt.Sprintf("`format`: %s; by default %s%s", formatNames(formats), formats[0], byDefault)
+	return cmd
 }
 
 // format chooses among the formats that a command has; the first is the one for people, which is the default on a

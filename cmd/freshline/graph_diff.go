@@ -35,8 +35,8 @@ func (c *cli) newGraphDiffCommand() *cobra.Command {
 			return nil
 		},
 	}
-	return c.command(cmd, func(cmd *cobra.Command, args []string) error {
-		f, err := c.format([]format{formatText, formatJSON, formatJSONL, formatMermaid})
+	return hasFormats(c.command(cmd, func(cmd *cobra.Command, args []string) error {
+		f, err := c.format(diffFormats)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (c *cli) newGraphDiffCommand() *cobra.Command {
 			}
 		}
 		return c.printDiff(f, graph.Diff(graphs[0], graphs[1]))
-	}, append([]string{"output"}, clusterSettings...)...)
+	}, append([]string{"output"}, clusterSettings...)...), diffFormats)
 }
 
 // graphNamed is a graph file or a published graph.

@@ -33,7 +33,7 @@ func (c *cli) newGraphPublishCommand() *cobra.Command {
 		Short: "Put a graph in force",
 		Long:  publishLong,
 	}, func(cmd *cobra.Command, path string) error {
-		f, err := c.format([]format{formatText, formatJSON, formatJSONL})
+		f, err := c.format(publishFormats)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (c *cli) newGraphPublishCommand() *cobra.Command {
 		return p.print(c)
 	}, append(append([]string{"output"}, clusterSettings...), topicSettings...)...)
 	cmd.Flags().BoolVar(&force, "force", false, "publish also a graph that is equal to the one in force")
-	return cmd
+	return hasFormats(cmd, publishFormats)
 }
 
 // publish puts a graph in force, with all that it needs.

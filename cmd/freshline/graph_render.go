@@ -7,12 +7,12 @@ import (
 )
 
 func (c *cli) newGraphRenderCommand() *cobra.Command {
-	return c.graphCommand(&cobra.Command{
+	return hasFormats(c.graphCommand(&cobra.Command{
 		Use:   "render",
 		Short: "Draw a graph: -o text, mermaid or graphviz",
 		Long:  "Draw a graph with its versions: as text, as a Mermaid flowchart (-o mermaid) or for Graphviz (-o graphviz).",
 	}, func(_ *cobra.Command, path string) error {
-		f, err := c.format([]format{formatText, formatMermaid, formatGraphviz})
+		f, err := c.format(drawFormats)
 		if err != nil {
 			return err
 		}
@@ -31,5 +31,5 @@ func (c *cli) newGraphRenderCommand() *cobra.Command {
 		}
 		_, err = io.WriteString(c.stdout, text)
 		return err
-	}, "output")
+	}, "output"), drawFormats)
 }

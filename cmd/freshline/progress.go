@@ -13,6 +13,7 @@ type progress struct {
 	w     io.Writer // nil: nobody looks
 	label string
 	tell  func() string
+	over  func() // called at the end
 
 	mu    sync.Mutex
 	shown bool
@@ -25,13 +26,14 @@ const (
 	progressEvery = 200 * time.Millisecond
 )
 
-// startProgress shows the label and what tell says; tell may be nil, and the time is shown. The caller ends it.
+// startProgress shows the label and what tell says; tell may be nil, and the time is shown. The caller ends it. Inside
+// other work that shows its progress it shows nothing.
 func (c *cli) startProgress(label string, tell func() string) *progress {
 	p := &progress{label: label, tell: tell, stop: make(chan struct{})}
-	if !c.terminal.err || c.env["TERM"] == "dumb" {
+	if !c.terminal.err || c.env["TERM"] == "dumb" || !c.progressing.CompareAndSwap(false, true) {
 		return p
 	}
-	p.w = c.stderr
+	p.w, p.over = c.stderr, func() { c.progressing.Store(false) }
 	start := time.Now()
 	if p.tell == nil {
 		p.tell = func() string { return time.Since(start).Round(time.Second).String() }
@@ -73,6 +75,7 @@ func (p *progress) end() {
 		close(p.stop)
 		p.done.Wait()
 		p.clear()
+		p.over()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -20,6 +21,7 @@ type pushes struct {
 
 // readPushes reads the graph topic.
 func (c *cli) readPushes(ctx context.Context, cluster stream.Cluster) (*pushes, error) {
+	defer c.startProgress("read the graphs from "+strings.Join(cluster.Brokers, ", "), nil).end()
 	log, err := stream.OpenGraphLog(ctx, cluster, c.namespace())
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ type setting struct {
 
 // settingTable has every setting, in the order of listings.
 var settingTable = []setting{
-	{name: "output", short: "o", doc: "`format` of what is printed: table, json or jsonl, and what else the command has; default table on a terminal, jsonl in a pipe", check: checkFormat},
+	{name: "output", short: "o", doc: "`format`: table, json or jsonl; by default a table on a terminal, JSON lines in a pipe", check: checkFormat},
 	{name: "brokers", doc: "Kafka brokers to start from, `host:port,...`", check: func(text string) error {
 		_, err := stream.ParseBrokers(text)
 		return err

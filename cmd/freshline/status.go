@@ -30,7 +30,7 @@ func (c *cli) newStatusCommand() *cobra.Command {
 		Short: "Count samples, and what is outstanding, of each feature",
 		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING and ORPHANED.
 The sample and staleness topics are read from start to end. With --assert-in-sync the exit code is 3 if anything is
-outstanding.`,
+outstanding. What the processor has not read yet is not outstanding yet.`,
 	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert) },
 		append([]string{"output"}, recordSettings...)...)
 	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -74,8 +73,7 @@ func (c *cli) worklist(ctx context.Context, keys []graph.FeatureKey, wanted []gr
 	if err := c.knownFeatures(ctx, cluster, keys); err != nil {
 		return err
 	}
-	var found atomic.Int64
-	progress := c.startProgress("worklist", func() string { return grouped(found.Load()) + " found" })
+	progress := c.startProgress("worklist", nil)
 	defer progress.end()
 	l.above(progress)
 	unreadable := 0
@@ -88,7 +86,6 @@ func (c *cli) worklist(ctx context.Context, keys []graph.FeatureKey, wanted []gr
 		} else if wanted != nil && !slices.Contains(wanted, e.Staleness.Status) {
 			continue
 		}
-		found.Add(1)
 		if err := addEvent(l, e); err != nil {
 			return err
 		}

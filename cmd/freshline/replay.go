@@ -22,6 +22,8 @@ Each line of the file is one JSON object:
   {"push": {"features": [...]}}                   a graph comes into force
   {"write": "video/raw", "row": {"video_id": 1, "metaxy_provenance_by_field": {"audio": "a", "frames": "f"}}}
   {"delete": "video/raw", "row": {"video_id": 1}}
+  {"invalidate": "video/raw", "where": "video_id = 1"}
+  {"fail": "video/chunk", "key": {"video_id": 1}, "type": "DecodeError", "message": "..."}
   {"checkpoint": "label"}
 
 The file - is standard input. --gate, --hash and --truncate hold where a graph sets none. This release has the gate

@@ -173,11 +173,6 @@ func oneMore(ctx context.Context, o walkthrough.Options) error {
 	if err != nil {
 		return err
 	}
-	return awaitEvent(ctx, o, `{"video_id":4}`)
-}
-
-// awaitEvent waits until video/chunk has an event of a key.
-func awaitEvent(ctx context.Context, o walkthrough.Options, key string) error {
 	events, err := stream.Subscribe(ctx, stream.SubscriberOptions{
 		Cluster: o.Cluster, Namespace: o.Namespace, Features: []graph.FeatureKey{"video/chunk"},
 	})
@@ -185,17 +180,7 @@ func awaitEvent(ctx context.Context, o walkthrough.Options, key string) error {
 		return err
 	}
 	defer events.Close()
-	for {
-		list, err := events.Poll(ctx)
-		if err != nil {
-			return fmt.Errorf("wait for an event of %s: %w", key, err)
-		}
-		for _, e := range list {
-			if string(e.Key) == key {
-				return e.Err
-			}
-		}
-	}
+	return awaitKey(ctx, events, map[string]int{}, `{"video_id":4}`)
 }
 
 // shortNamespace is one of its own for each run.

@@ -27,6 +27,8 @@ type Edge struct {
 	N        int      // so many leading columns are input ids: of the own edge the columns of M
 	View     *View    // of an own edge nil: everything
 	Readers  []Reader
+	Flagged  bool // a reader asks which rows are suspect (S3)
+	Coming   bool // a reader asks which samples are still to come to its groups (S3)
 
 	definition uint64
 }

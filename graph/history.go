@@ -21,6 +21,11 @@ type History struct {
 type Defaults struct {
 	Hash   Algorithm // "" = DefaultAlgorithm
 	Length int       // characters of a sample hash; 0 = DefaultLength
+	Gate   Gate      // GateUnset = GateImmediate
+
+	// Settled lets a graph have the gate settled. Only replay does, so far: across partitions work
+	// that is about to change would still be offered before it is known to.
+	Settled bool
 }
 
 // DefaultLength is the number of characters of a sample hash unless the graph sets another (G5).
@@ -83,7 +88,7 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		}
 		runs = h.runs
 	}
-	if err := checkUnbuilt(g); err != nil {
+	if err := checkUnbuilt(g, next.defaults); err != nil {
 		return nil, err
 	}
 	for key, v := range g.Versions() {

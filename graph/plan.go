@@ -12,6 +12,7 @@ type Plan struct {
 	Graph    *Graph
 	Hash     Algorithm
 	Length   int            // characters of a sample hash (G5)
+	Gate     Gate           // never GateUnset
 	Features []*FeaturePlan // dependencies first
 	Edges    []*Edge
 
@@ -34,6 +35,7 @@ type FeaturePlan struct {
 	Suffix     []string // the id columns outside M, in the feature's order
 	MatchIsIDs bool     // M and the id columns are one set
 	Expands    bool     // a dependency is an expansion
+	Watched    bool     // something waits for it, or for what reads it: it says which of its rows are suspect (S3)
 	Receipts   bool     // a group without a record is still to be expanded (S7)
 	InputOrder []int    // indexes of Deps by key of the upstream: an order that no edit of the graph file changes
 
@@ -72,6 +74,7 @@ type DepPlan struct {
 	Upstream *FeaturePlan
 	N        int   // input ids: so many leading columns of the reader's Layout
 	Full     bool  // it has all columns of M
+	Settle   bool  // a settle edge: the reader waits while rows are suspect (S3)
 	Reads    []int // indexes of the upstream's fields that some field reads, ascending
 	Edge     *Edge // where it finds its rows
 	View     *View // what it sees of them
@@ -105,6 +108,7 @@ func compile(number int64, g *Graph, h *History) (*Plan, error) {
 	p := &Plan{Number: number, Graph: g, Hash: g.HashAlgorithm, Length: g.TruncationLength}
 	p.Hash = cmp.Or(p.Hash, h.defaults.Hash, DefaultAlgorithm)
 	p.Length = cmp.Or(p.Length, h.defaults.Length, DefaultLength)
+	p.Gate = cmp.Or(g.Gate, h.defaults.Gate, GateImmediate)
 	p.byKey = make(map[FeatureKey]*FeaturePlan, len(g.Features))
 	versions := g.Versions()
 	parents := map[FeatureKey][]ResolvedField{}
@@ -140,6 +144,7 @@ func compile(number int64, g *Graph, h *History) (*Plan, error) {
 		return nil, joinFaults(faults)
 	}
 	p.compileEdges()
+	p.compileSettling()
 	return p, nil
 }
 

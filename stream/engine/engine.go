@@ -45,6 +45,7 @@ type Engine struct {
 	hasher graph.Hasher
 	key    []byte // scratch for keys of the state
 	flags  byte   // of the match key whose page was found last
+	failed bool   // the work that was answered for last has failed (S12)
 }
 
 // Output is what an epoch produces, in the order in which it is to be produced.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/freshline/freshline/graph"
@@ -28,6 +29,11 @@ type evaluation struct {
 	seen     inputLog
 	last     judged
 	columns  []graph.Column
+
+	unsure      []graph.FieldSet // by dependency: fields that are read and not in force, suspect or still to come (S3)
+	single      [][]byte         // by dependency that is no group: its row
+	unsettled   graph.FieldSet   // fields that read something unsure
+	inputFailed bool             // the work of the key of M has failed
 
 	family   graph.Family // of an expansion
 	groupRow *stored      // its group record, nil without one
@@ -130,6 +136,11 @@ func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done boo
 	ev.begin(match)
 	ev.countFamily()
 	if (ev.job.all || ev.turned()) && !ev.f.MatchIsIDs {
+		ev.sayGone()
+		if len(from) > 0 && ev.f.Watched {
+			ev.e.page(ev.pagePrefix(), nil)
+			ev.inputFailed = ev.inputFails()
+		}
 		suffix, done := ev.visitAll(from, stop)
 		if done {
 			return nil, true
@@ -138,6 +149,7 @@ func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done boo
 	}
 	scope, j, own := ev.judgeInput()
 	ev.emit(nil, scope, j, own)
+	ev.sayInput(j, own)
 	if ev.f.MatchIsIDs {
 		return nil, true
 	}
@@ -171,16 +183,20 @@ func (ev *evaluation) begin(match []byte) {
 	ev.seen.reset()
 	ev.expected = nil
 	ev.presence = graph.Absent
+	ev.unsettled, ev.inputFailed = graph.FieldSet{}, false
 	if ev.null || ev.f.Root() || len(ev.ends) < len(ev.f.Layout) {
 		return
 	}
 	for len(ev.inputs) < len(ev.f.Deps) {
 		ev.inputs = append(ev.inputs, graph.Input{})
+		ev.unsure = append(ev.unsure, graph.FieldSet{})
+		ev.single = append(ev.single, nil)
 	}
 	for _, i := range ev.f.InputOrder {
 		ev.gather(i)
 	}
 	ev.presence = ev.f.Presence(ev.inputs)
+	ev.settles()
 	if ev.presence == graph.Ready {
 		ev.expected = ev.e.hasher.Expect(ev.f, ev.inputs)
 	}
@@ -271,12 +287,13 @@ func (ev *evaluation) ownPrefix(suffix []byte) []byte {
 func (ev *evaluation) own(suffix []byte) *stored {
 	prefix := append(ev.ownPrefix(suffix), tupleEnd)
 	var best *stored
-	ev.e.scan(prefix, prefixAbove(prefix), func(_, value []byte) bool {
+	ev.e.scan(prefix, prefixAbove(prefix), func(key, value []byte) bool {
 		s := &stored{}
 		if err := s.decodeState(slices.Clone(value)); err != nil {
 			ev.e.fail(err)
 			return false
 		}
+		s.source = sourceOf(key)
 		if best == nil || s.later(best) {
 			best = s
 		}
@@ -301,13 +318,64 @@ func (ev *evaluation) anyOwn() bool {
 // visitOwn judges one own row, which may be gone.
 func (ev *evaluation) visitOwn(suffix []byte) {
 	own := ev.own(suffix)
-	if own == nil {
+	if own == nil || own.row.Group { // the event of the parent speaks for a group record
 		ev.emit(suffix, graph.ScopeSample, graph.Judgement{}, nil)
+		ev.sayOwn(suffix, nil, graph.Judgement{})
 		return
 	}
-	if own.row.Group {
-		ev.emit(suffix, graph.ScopeSample, graph.Judgement{}, nil)
-		return // the event of the parent speaks for it
-	}
-	ev.emit(suffix, graph.ScopeSample, ev.family.JudgeChild(ev.f.Judge(&own.row, ev.presence, ev.expected)), own)
+	j := ev.family.JudgeChild(ev.f.Judge(&own.row, ev.presence, ev.expected))
+	ev.emit(suffix, graph.ScopeSample, j, own)
+	ev.sayOwn(suffix, own, j)
 }
+
+// sayInput says what is suspect of the key of M, right after it was answered for: of a sample where M
+// and the ids are one set, else what is still to come.
+func (ev *evaluation) sayInput(j graph.Judgement, own *stored) {
+	if !ev.f.Watched {
+		return
+	}
+	if ev.f.MatchIsIDs {
+		ev.sayOwn(nil, own, j)
+	}
+	failed := ev.e.failed
+	if !ev.f.MatchIsIDs {
+		ev.inputFailed = failed
+	}
+	present := own != nil
+	if !ev.f.MatchIsIDs {
+		present = ev.family.Children > 0 || ev.family.HasGroup() || !ev.f.Expands && ev.anyOwn()
+	}
+	var fields graph.FieldSet
+	if !failed && !ev.f.Root() {
+		fields = ev.f.Coming(j, present, ev.unsettled)
+	}
+	ev.coming(fields)
+}
+
+// sayOwn says what is suspect of an own row, right after it was answered for; nil: it is gone.
+func (ev *evaluation) sayOwn(suffix []byte, own *stored, j graph.Judgement) {
+	if !ev.f.Watched {
+		return
+	}
+	if own == nil {
+		ev.flag(suffix, nil, graph.FieldSet{})
+		return
+	}
+	ev.flag(suffix, own, ev.f.Suspect(&own.row, j, ev.unsettled, ev.e.failed || ev.inputFailed))
+}
+
+// sayGone takes back what was said of rows that were touched and are gone: a visit of all rows does
+// not come by them.
+func (ev *evaluation) sayGone() {
+	if !ev.f.Watched {
+		return
+	}
+	for suffix := range ev.job.suffixes {
+		if ev.own([]byte(suffix)) == nil {
+			ev.sayOwn([]byte(suffix), nil, graph.Judgement{})
+		}
+	}
+}
+
+// sourceOf reads the name of the source at the end of the key of a row.
+func sourceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }

@@ -108,6 +108,7 @@ func (ev *evaluation) emit(suffix []byte, scope graph.Scope, j graph.Judgement, 
 // answer emits the answer for one key if it differs from the one last emitted (E1), and returns
 // its digest, 0 for fresh.
 func (ev *evaluation) answer(suffix []byte, scope graph.Scope, j graph.Judgement, own *stored, old uint64) uint64 {
+	ev.e.failed = false
 	if j.Status == graph.Fresh {
 		if old != 0 {
 			ev.e.out.Events = append(ev.e.out.Events, Event{
@@ -118,23 +119,13 @@ func (ev *evaluation) answer(suffix []byte, scope graph.Scope, j graph.Judgement
 	}
 	ev.word(scope, j)
 	l := &ev.last
-	id := l.work
-	digest := l.digest
-	if j.Status.Work() {
-		var b [256]byte
-		text := append(b[:0], l.work[:]...)
-		text = append(text, suffix...)
-		if own != nil {
-			text = appendText(text, ev.e.cfg.Topic(ev.f))
-			text = binary.BigEndian.AppendUint32(text, uint32(own.partition))
-			text = binary.BigEndian.AppendUint64(text, uint64(own.offset))
-		}
-		id = hash128(text)
-		digest = xxhash.Sum64(append(binary.BigEndian.AppendUint64(b[:0], digest), id[:]...))
-	}
+	id, digest := l.work, l.digest
 	var failure *Failure
 	if j.Status.Work() {
+		id = ev.workID(suffix, own)
+		digest = xxhash.Sum64(append(binary.BigEndian.AppendUint64(make([]byte, 0, 24), digest), id[:]...))
 		if failure = ev.failureOf(suffix, id); failure != nil {
+			ev.e.failed = true
 			digest = failure.digest(binary.BigEndian.AppendUint64(nil, digest))
 		}
 	}
@@ -145,6 +136,25 @@ func (ev *evaluation) answer(suffix []byte, scope graph.Scope, j graph.Judgement
 		ev.tell(suffix, scope, j, own, id, digest, failure)
 	}
 	return digest
+}
+
+// workID names a piece of work (E3), of which word has been called.
+func (ev *evaluation) workID(suffix []byte, own *stored) [16]byte {
+	var b [256]byte
+	text := append(b[:0], ev.last.work[:]...)
+	text = append(text, suffix...)
+	if own != nil {
+		text = appendText(text, ev.e.cfg.Topic(ev.f))
+		text = binary.BigEndian.AppendUint32(text, uint32(own.partition))
+		text = binary.BigEndian.AppendUint64(text, uint64(own.offset))
+	}
+	return hash128(text)
+}
+
+// workFailed reports whether a worker could not do the work of a key.
+func (ev *evaluation) workFailed(suffix []byte, scope graph.Scope, j graph.Judgement, own *stored) bool {
+	ev.word(scope, j)
+	return ev.failureOf(suffix, ev.workID(suffix, own)) != nil
 }
 
 // word finds what all keys of the match key with this answer share: the digest of what E1 compares,

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -45,6 +46,8 @@ func (ev *evaluation) gather(dep int) {
 	rest := ev.rest(d.N)
 	prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionRows, d.Edge.Name[:]), rest...)
 	skip := len(prefix) - len(rest)
+	ev.single[dep] = nil
+	ev.unsure[dep] = graph.FieldSet{}
 	if d.Spec.Lineage.Kind == graph.Aggregation {
 		ev.gatherGroup(dep, prefix, skip)
 		return
@@ -58,6 +61,7 @@ func (ev *evaluation) gather(dep int) {
 			ev.e.fail(err)
 			return false
 		}
+		s.source = sourceOf(k)
 		if value == nil || s.later(&best) {
 			best, key, value = s, append(key[:0], k[skip:len(k)-8-1]...), append(value[:0], v...)
 		}
@@ -72,16 +76,30 @@ func (ev *evaluation) gather(dep int) {
 	}
 	d.RowInput(&best.row, in)
 	ev.note(dep, d, key, value, &best)
+	if d.Edge.Flagged && (d.Settle || ev.f.Watched) {
+		flags, _ := ev.flags(d, true)
+		ev.doubt(dep, &best, flags, binary.BigEndian.AppendUint64(append(slices.Clone(key), tupleEnd), best.source))
+		ev.single[dep] = slices.Clone(value)
+	}
 }
 
 // gatherGroup reads a group in the order of J5.
 func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 	d := ev.f.Deps[dep]
 	ev.group.Reset(d)
+	asked := d.Edge.Flagged && (d.Settle || ev.f.Watched)
+	var flags map[string]graph.FieldSet
+	var coming graph.FieldSet
+	if asked {
+		flags, coming = ev.flags(d, false)
+	}
 	add := func(key, value []byte, s *stored) {
 		if !s.row.Group && ev.passes(d, s) {
 			ev.group.Add(d, &s.row)
 			ev.note(dep, d, key, value, s)
+			if asked {
+				ev.doubt(dep, s, flags, binary.BigEndian.AppendUint64(append(slices.Clone(key), tupleEnd), s.source))
+			}
 		}
 	}
 	var s, held stored
@@ -91,6 +109,7 @@ func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 			ev.e.fail(err)
 			return false
 		}
+		s.source = sourceOf(k)
 		key := k[skip : len(k)-8-1]
 		if !d.Upstream.ManyKeys {
 			add(key, v, &s)
@@ -107,12 +126,20 @@ func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 		heldKey, heldValue = slices.Clone(key), slices.Clone(v)
 		held = stored{}
 		ev.e.fail(held.decodeState(heldValue))
+		held.source = s.source
 		return true
 	})
 	if heldValue != nil {
 		add(heldKey, heldValue, &held)
 	}
 	ev.group.Input(d, &ev.e.hasher, &ev.inputs[dep])
+	if ev.inputs[dep].Present {
+		for _, field := range d.Reads {
+			if coming.Has(field) {
+				ev.unsure[dep].Add(field)
+			}
+		}
+	}
 }
 
 // passes applies the filters of a view to a row of an own edge; on other edges they were applied

@@ -77,23 +77,35 @@ func (r *resolver) sorted() []*job {
 // workResolver evaluates what was touched, then dirty keys, then goes on with the sweep.
 func (e *Engine) workResolver(r *resolver) (more bool) {
 	e.openFeatures(r)
-	for _, j := range r.sorted() {
-		if !r.isOpen(j.feature) {
-			continue
-		}
-		if e.spent() {
-			e.saveDirty(r, j, nil)
-			continue
-		}
-		e.runLive(r, j)
-	}
-	clear(r.jobs)
+	e.runTouched(r)
 	for !e.spent() && e.runDirty(r) {
+		e.runTouched(r)
 	}
 	for !e.spent() && e.sweep(r) {
+		e.runTouched(r)
 	}
+	e.runTouched(r)
 	e.openFeatures(r) // a sweep may have cleared the way
 	return e.hasWork(r)
+}
+
+// runTouched evaluates what was touched, and what that touches in turn: a flag on the own edge of a
+// feature is kept at once (suspect.go).
+func (e *Engine) runTouched(r *resolver) {
+	for len(r.jobs) > 0 && e.err == nil {
+		jobs := r.sorted()
+		clear(r.jobs)
+		for _, j := range jobs {
+			if !r.isOpen(j.feature) {
+				continue
+			}
+			if e.spent() {
+				e.saveDirty(r, j, nil)
+				continue
+			}
+			e.runLive(r, j)
+		}
+	}
 }
 
 // Defer keeps what has been touched as dirty keys, for the epochs to come: recovery, which
@@ -183,6 +195,11 @@ func (e *Engine) saveDirty(r *resolver, j *job, position []byte) {
 			e.st.Set(dirtyKey(r, j.feature, j.columns, j.prefix, true, suffix), lap{}.append(nil, j.cause))
 		}
 		return
+	}
+	if j.feature.Watched {
+		for suffix := range j.suffixes { // rows that are gone: a visit of all does not come by them
+			e.st.Set(dirtyKey(r, j.feature, j.columns, j.prefix, true, suffix), lap{}.append(nil, j.cause))
+		}
 	}
 	key := dirtyKey(r, j.feature, j.columns, j.prefix, false, "")
 	l := lap{position: position}

@@ -21,9 +21,10 @@ const pageSize = 4 << 10
 
 // The flags of a page; all but the first stand in the first page of a match key.
 const (
-	pageMore     = 1 << iota // another page may follow
-	pageComplete             // the group was complete when its children were last judged (S7)
-	pageFailures             // workers could not do work of this match key (S12)
+	pageMore        = 1 << iota // another page may follow
+	pageComplete                // the group was complete when its children were last judged (S7)
+	pageFailures                // workers could not do work of this match key (S12)
+	pageInputFailed             // the work of the key of M had failed when the children were last judged (S3)
 )
 
 // entry is one event of a page.
@@ -159,18 +160,31 @@ func (e *Engine) writePage(prefix []byte, p *page, entries []byte) {
 	put(lower, start, p.upper != nil)
 }
 
-// turned reports whether the group has become complete, or ceased to be, since its children were
-// last judged: then all of them are, not only those that were touched.
+// turned reports whether what is said of all children has changed since they were last judged: the
+// group has become complete or ceased to be (S7), or the work of their parent has failed (S3).
 func (ev *evaluation) turned() bool {
-	if !ev.f.Expands {
+	if !ev.f.Expands || ev.null {
 		return false
 	}
-	if _, touched := ev.job.suffixes[string(noOwnIDs(ev.f))]; !touched && !ev.family.HasGroup() {
+	_, touched := ev.job.suffixes[string(noOwnIDs(ev.f))]
+	if !touched && !ev.family.HasGroup() && !ev.f.Watched {
 		return false
 	}
 	first, ok := ev.e.get(ev.pagePrefix())
-	was := ok && len(first) > 0 && first[0]&pageComplete != 0
-	return was != ev.family.Complete()
+	var was byte
+	if ev.e.flags = 0; ok && len(first) > 0 {
+		was, ev.e.flags = first[0], first[0]
+	}
+	return (was&pageComplete != 0) != ev.family.Complete() || (was&pageInputFailed != 0) != ev.inputFails()
+}
+
+// inputFails reports whether the work of the parent has failed, if somebody has to know.
+func (ev *evaluation) inputFails() bool {
+	if !ev.f.Watched || ev.e.flags&pageFailures == 0 {
+		return false
+	}
+	scope, j, own := ev.judgeInput()
+	return j.Status.Work() && ev.workFailed(nil, scope, j, own)
 }
 
 // visitAll judges the own rows of the match key from a suffix on, up to another, as far as it may,
@@ -185,6 +199,10 @@ func (ev *evaluation) visitAll(from, stop []byte) (suffix []byte, done bool) {
 			p.flags &^= pageComplete
 			if ev.family.Complete() {
 				p.flags |= pageComplete
+			}
+			p.flags &^= pageInputFailed
+			if ev.inputFails() {
+				p.flags |= pageInputFailed
 			}
 		}
 		next := m.run(stop, p.upper)
@@ -260,6 +278,7 @@ func (m *pageMerge) input() {
 	if digest := m.ev.answer(nil, scope, j, own, old); digest != 0 {
 		m.out = appendEntry(m.out, nil, digest)
 	}
+	m.ev.sayInput(j, own)
 }
 
 // gone takes back the events below a suffix (nil: all that are left) whose rows are gone.
@@ -289,8 +308,16 @@ func (m *pageMerge) row(suffix []byte, s *stored) {
 	if en, rest, ok := readEntry(m.old); ok && bytes.Equal(en.suffix, suffix) {
 		old, m.old = en.digest, rest
 	}
-	if digest := m.ev.answer(suffix, graph.ScopeSample, m.ev.judge(s), s, old); digest != 0 {
+	j := m.ev.judge(s)
+	if digest := m.ev.answer(suffix, graph.ScopeSample, j, s, old); digest != 0 {
 		m.out = appendEntry(m.out, suffix, digest)
+	}
+	if !m.ev.f.Watched {
+		return
+	}
+	if row := m.ev.recorded(s); row != nil && !row.Group {
+		s.row = *row
+		m.ev.sayOwn(suffix, s, j)
 	}
 }
 
@@ -311,6 +338,7 @@ func (o *ownScan) row(key, value []byte, fn func(suffix []byte, s *stored) bool)
 		o.ev.e.fail(err)
 		return false
 	}
+	o.s.source = sourceOf(key)
 	if !o.ev.f.ManyKeys {
 		return fn(suffix, &o.s)
 	}
@@ -325,6 +353,7 @@ func (o *ownScan) row(key, value []byte, fn func(suffix []byte, s *stored) bool)
 	o.suffix, o.value = slices.Clone(suffix), slices.Clone(value)
 	o.held = stored{}
 	o.ev.e.fail(o.held.decodeHead(o.value))
+	o.held.source = o.s.source
 	return true
 }
 

@@ -50,6 +50,10 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 	switch k.kind {
 	case recordOwn, recordEdge:
 		e.applyRow(r, &k, value)
+	case recordFlag, recordComing:
+		if e.plan != nil {
+			e.applyFlag(r, &k, value)
+		}
 	case recordFail:
 		e.applyFailure(r, &k, value)
 	case recordMark:

@@ -32,6 +32,7 @@ var errRowBytes = errors.New("not the bytes of a row")
 
 // stored is a row read from its bytes.
 type stored struct {
+	source    uint64 // names its log and record key, as the key of the state does; set where own rows are read
 	partition int32
 	offset    int64
 	time      int64 // ms

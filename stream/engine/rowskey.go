@@ -16,6 +16,7 @@ import (
 //	                                              edge came; value: uvarint number of partitions of the log's topic
 //	'g' log                                       the graph under which what follows was filed; value: uvarint number
 //	'x' shape bytes(K) bytes(rest) log suffix     what a worker could not do (S12), log being empty; value: failure.go
+//	'f', 'c' edge bytes(K) bytes(rest) log ...    what is suspect, and still to come (suspect.go)
 //	't' name uvarint(partition)                   a resolver has taken back what it had under an earlier join key; value: 1
 //
 // log is bytes(topic) uvarint(partition). A key without a value takes the record back.
@@ -48,7 +49,7 @@ func appendLog(dst []byte, s Source) []byte {
 func (k *rowsKey) append(dst []byte) []byte {
 	dst = append(dst, k.kind)
 	switch k.kind {
-	case recordOwn, recordEdge, recordFail:
+	case recordOwn, recordEdge, recordFail, recordFlag, recordComing:
 		dst = append(dst, k.edge[:]...)
 		dst = appendText(dst, k.join)
 		dst = appendText(dst, k.rest)
@@ -73,7 +74,7 @@ func parseRowsKey(key []byte) (k rowsKey, err error) {
 		copy(k.edge[:], r.take(nameSize))
 	}
 	switch k.kind {
-	case recordOwn, recordEdge, recordFail:
+	case recordOwn, recordEdge, recordFail, recordFlag, recordComing:
 		k.join, k.rest = r.bytes(), r.bytes()
 		k.source = r.log()
 		k.record = r.b

@@ -52,11 +52,8 @@ type Printer interface {
 
 // Run reads events from r and prints to p. An error of the file is a *LineError.
 func Run(r io.Reader, p Printer, o Options) error {
-	if o.Gate == graph.GateSettled {
-		return errors.New("gate settled is not built yet; use --gate immediate")
-	}
 	run := &run{
-		local:   engine.NewLocal(graph.Defaults{Hash: o.Hash, Length: o.Length}),
+		local:   engine.NewLocal(graph.Defaults{Hash: o.Hash, Length: o.Length, Gate: o.Gate}),
 		printer: p,
 		now:     map[string]*Change{},
 		before:  map[string]*Change{},

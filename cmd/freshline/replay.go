@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +25,10 @@ Each line of the file is one JSON object:
   {"fail": "video/chunk", "key": {"video_id": 1}, "type": "DecodeError", "message": "..."}
   {"checkpoint": "label"}
 
-The file - is standard input. --gate, --hash and --truncate hold where a graph sets none. This release has the gate
-immediate only. A line that is refused is printed as a dead letter and the run goes on; a file that cannot be read
-and a line that is not JSON end it with exit code 2.`
+The file - is standard input. --gate, --hash and --truncate hold where a graph sets none. In the gate settled work
+waits while its inputs are about to change; on Kafka this release has the gate immediate only. A line that is
+refused is printed as a dead letter and the run goes on; a file that cannot be read and a line that is not JSON end
+it with exit code 2.`
 
 func (c *cli) newReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -37,7 +37,7 @@ func (c *cli) newReplayCommand() *cobra.Command {
 		Long:  replayLong,
 		Args:  oneArgument("a file of events, or - for standard input"),
 	}
-	gate := cmd.Flags().String("gate", "immediate", "`gate` of graphs that set none: immediate")
+	gate := cmd.Flags().String("gate", "settled", "`gate` of graphs that set none: settled or immediate")
 	hash := cmd.Flags().String("hash", string(graph.DefaultAlgorithm), "`algorithm` of graphs that set none: xxhash32, xxhash64, xxh3_64, wyhash, sha256 or md5")
 	length := cmd.Flags().Int("truncate", graph.DefaultLength, "`characters` of a sample hash, 8 to 64, for graphs that set none")
 	return c.command(cmd, func(cmd *cobra.Command, args []string) error {
@@ -50,13 +50,14 @@ func (c *cli) newReplayCommand() *cobra.Command {
 }
 
 func replayOptions(cmd *cobra.Command, gate, hash string, length int) (o replay.Options, err error) {
-	switch gates := []string{"settled", "immediate"}; {
-	case gate == "settled":
-		return o, usage(cmd, "--gate: settled is not built yet; write --gate immediate, or leave it out")
-	case !slices.Contains(gates, gate):
-		return o, usage(cmd, "--gate: unknown gate %q%s", gate, didYouMean(gate, gates))
+	switch gate {
+	case "settled":
+		o.Gate = graph.GateSettled
+	case "immediate":
+		o.Gate = graph.GateImmediate
+	default:
+		return o, usage(cmd, "--gate: unknown gate %q%s", gate, didYouMean(gate, []string{"settled", "immediate"}))
 	}
-	o.Gate = graph.GateImmediate
 	if o.Hash, err = graph.ParseAlgorithm(hash); err != nil {
 		return o, usage(cmd, "--hash: %s", err)
 	}

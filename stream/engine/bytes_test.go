@@ -53,7 +53,7 @@ func randomEdge(r *rand.Rand) (name graph.EdgeName) {
 }
 
 func randomRowsKey(r *rand.Rand) rowsKey {
-	k := rowsKey{kind: "oemgt"[r.IntN(5)]}
+	k := rowsKey{kind: "oemgtxfc"[r.IntN(8)]}
 	if k.kind != recordGraph {
 		k.edge = randomEdge(r)
 	}
@@ -62,7 +62,8 @@ func randomRowsKey(r *rand.Rand) rowsKey {
 		return k
 	}
 	k.source = Source{Topic: string(randomBytes(r, 20)), Partition: r.Int32N(1000)}
-	if k.kind == recordOwn || k.kind == recordEdge {
+	switch k.kind {
+	case recordOwn, recordEdge, recordFail, recordFlag, recordComing:
 		k.join, k.rest, k.record = randomTuple(r, 1+r.IntN(3)), randomTuple(r, r.IntN(3)), randomBytes(r, 30)
 	}
 	return k
@@ -117,6 +118,11 @@ func randomRow(r *rand.Rand) (row graph.Row) {
 	if row.HasVersion = r.IntN(2) == 0; row.HasVersion {
 		row.Version = string(randomBytes(r, 8))
 	}
+	if row.Children = -1; r.IntN(3) == 0 {
+		row.Children = r.Int64N(1000)
+		row.Group = r.IntN(2) == 0
+	}
+	row.Marked = r.IntN(4) == 0
 	for i := range r.IntN(4) {
 		f := graph.RowField{Name: string(rune('a' + i)), Provenance: string(randomBytes(r, 16))}
 		if f.DataVersion = f.Provenance; r.IntN(2) == 0 {
@@ -195,7 +201,7 @@ func damage(r *rand.Rand, b []byte, fn func([]byte)) {
 // TestRowBytes holds the bytes of a row, which lie in a topic.
 func TestRowBytes(t *testing.T) {
 	row := graph.Row{
-		HasVersion: true, Version: "v1",
+		HasVersion: true, Version: "v1", Children: -1,
 		Fields:  []graph.RowField{{Name: "a", Provenance: "p", DataVersion: "p"}, {Name: "b", Provenance: "q", DataVersion: "d"}},
 		Columns: []graph.Column{{Name: "id", Value: graph.Int(7)}},
 	}

@@ -5,6 +5,7 @@ package replay
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 
 // Options hold where a graph in the file sets none.
 type Options struct {
-	Gate   graph.Gate      // GateUnset = immediate
+	Gate   graph.Gate      // GateUnset = settled
 	Hash   graph.Algorithm // "" = xxhash64
 	Length int             // characters of a sample hash; 0 = 16
 }
@@ -53,7 +54,7 @@ type Printer interface {
 // Run reads events from r and prints to p. An error of the file is a *LineError.
 func Run(r io.Reader, p Printer, o Options) error {
 	run := &run{
-		local:   engine.NewLocal(graph.Defaults{Hash: o.Hash, Length: o.Length, Gate: o.Gate}),
+		local:   engine.NewLocal(graph.Defaults{Hash: o.Hash, Length: o.Length, Gate: cmp.Or(o.Gate, graph.GateSettled)}),
 		printer: p,
 		now:     map[string]*Change{},
 		before:  map[string]*Change{},

@@ -119,7 +119,7 @@ func (m *writeMaker) write(r *rand.Rand, o *oracle, spec *graph.Feature) *engine
 		columns[pick(r, spec.IDColumns)] = pick(r, []graph.Value{graph.Null(), graph.Double(1)})
 	}
 	rec := record(columns)
-	fields := map[graph.FieldKey]string{}
+	var fields map[graph.FieldKey]string
 	newest := o.newest().versions[spec.Key]
 	switch n := r.IntN(100); {
 	case n < 70:

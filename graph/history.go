@@ -15,6 +15,7 @@ type History struct {
 	ids      map[FeatureKey][]string // the id columns of a feature, last seen
 	shapes   map[FeatureKey][]*Shape // every shape that the keys of a feature have had, newest first
 	multi    map[FeatureKey]bool     // whether the id columns of a feature have ever changed
+	edges    map[EdgeName]bool       // of every graph
 }
 
 // Defaults hold where a graph sets none.
@@ -60,6 +61,7 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		ids:      map[FeatureKey][]string{},
 		shapes:   map[FeatureKey][]*Shape{},
 		multi:    map[FeatureKey]bool{},
+		edges:    map[EdgeName]bool{},
 	}
 	var runs map[uint64]int64
 	if h != nil {
@@ -86,6 +88,9 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		for key := range h.multi {
 			next.multi[key] = true
 		}
+		for name := range h.edges {
+			next.edges[name] = true
+		}
 		runs = h.runs
 	}
 	if err := checkUnbuilt(g, next.defaults); err != nil {
@@ -108,6 +113,7 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		}
 		next.runs[e.definition] = start
 		e.Name = edgeName(e.definition, start)
+		next.edges[e.Name] = true
 	}
 	for _, f := range plan.Features {
 		next.settle(f, number)
@@ -150,6 +156,9 @@ func (h *History) settle(f *FeaturePlan, number int64) {
 func (h *History) FieldVersions(key FeatureKey, version string) map[FieldKey]string {
 	return h.versions[key][version]
 }
+
+// HasEdge reports whether any graph had an edge of that name.
+func (h *History) HasEdge(name EdgeName) bool { return h != nil && h.edges[name] }
 
 // Shapes returns every shape that the keys of a feature have had, newest first.
 func (h *History) Shapes(key FeatureKey) []*Shape { return h.shapes[key] }

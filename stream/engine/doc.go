@@ -50,8 +50,9 @@
 //     refused needs no rule of its own.
 //   - A task announces the graph under which it files with a record of its own ('g') in every
 //     partition of rows, before anything that it files under it. A resolver that reads one newer
-//     than its graph asks for graphs first (NeedGraphError). So rows of an edge that is not in the
-//     graph are always of an older one, and are dropped.
+//     than its graph asks for graphs first (NeedGraphError), and so does one that reads a row of an
+//     edge that no graph had: compaction may have left only a later announcement, behind the row. So
+//     rows of an edge that is not in the graph are of an older one, and are dropped.
 //   - The children of a parent are counted by class in keys of their own, not in one value: a
 //     parent whose children all differ stays within what one value can hold.
 //   - Aggregation groups are read whole when they are touched; the counts per group come with

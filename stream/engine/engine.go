@@ -36,6 +36,7 @@ type Engine struct {
 	shapes    map[uint64]*graph.Shape // of every graph that was ever pushed
 	routers   map[Source]*router
 	resolvers map[int32]*resolver
+	strange   map[graph.EdgeName]bool // edges of rows that no graph had, as far as they were read
 
 	st     *state.Overlay
 	err    error // the first error of the state; ends the epoch
@@ -71,7 +72,7 @@ func New(cfg Config) *Engine {
 	if cfg.Inline == 0 {
 		cfg.Inline = DefaultInline
 	}
-	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}}
+	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}}
 }
 
 // History returns the graphs that have been pushed.
@@ -140,10 +141,14 @@ func (e *Engine) Abort() {
 	}
 }
 
-// NeedGraphError says that a record was filed under a graph that the engine has not seen.
+// NeedGraphError says that a record was filed under a graph that the engine has not seen; Number is
+// -1 where the record does not say which.
 type NeedGraphError struct{ Number int64 }
 
 func (e *NeedGraphError) Error() string {
+	if e.Number < 0 {
+		return "a record was filed under a graph that has not been read yet"
+	}
 	return fmt.Sprintf("a record was filed under graph %d, which has not been read yet", e.Number)
 }
 

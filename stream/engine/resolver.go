@@ -49,6 +49,9 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 	r.worked = true
 	switch k.kind {
 	case recordOwn, recordEdge:
+		if value != nil && e.newer(k.edge) {
+			return &NeedGraphError{Number: -1}
+		}
 		e.applyRow(r, &k, value)
 	case recordFlag, recordComing:
 		if e.plan != nil {
@@ -67,6 +70,17 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 		}
 	}
 	return e.err
+}
+
+// newer reports whether an edge may be of a graph that is not known yet. Compaction may have taken
+// the announcement of that graph ('g'), and left the one of a graph after it, behind the row. An edge
+// that is still not known when the record is given again is none that this code makes.
+func (e *Engine) newer(name graph.EdgeName) bool {
+	if e.history.HasEdge(name) || e.strange[name] {
+		return false
+	}
+	e.strange[name] = true
+	return true
 }
 
 // applyRow keeps, replaces or takes back one row, and touches what reads it.

@@ -18,8 +18,9 @@ import (
 // sweep what was read without being touched.
 
 // RestoreEvent takes over what was last emitted for a key, as a staleness topic has it: the
-// digest that the record carries, 0 for a tombstone. Keys of a feature or a shape that no graph
-// had are not ours; they are left alone and false is returned.
+// digest that the record carries, 0 for a tombstone. The key is touched: the row that it answered may
+// have gone again, and compaction may have taken that row. The graph log must have been read to its end.
+// Keys of a feature or a shape that no graph had are not ours; they are left alone and false is returned.
 func (e *Engine) RestoreEvent(q int32, feature graph.FeatureKey, key []byte, digest uint64) (bool, error) {
 	names, vals, err := graph.ParseKeyJSON(key)
 	if err != nil {
@@ -27,20 +28,26 @@ func (e *Engine) RestoreEvent(q int32, feature graph.FeatureKey, key []byte, dig
 	}
 	known := false
 	for _, shape := range e.history.Shapes(feature) {
-		prefix, suffix, ok := e.entryOf(q, shape, names, vals)
+		match, suffix, ok := e.locate(q, shape, names, vals)
 		if !ok {
 			continue
 		}
 		// One key has one event: of the shapes that have the key the newest has the entry.
-		e.setEntry(prefix, suffix, func(uint64) uint64 { return digest })
+		e.setEntry(e.pagesOf(q, shape, match), suffix, func(uint64) uint64 { return digest })
 		digest, known = 0, true
+		if f := e.plan.Feature(feature); f != nil && f.Shape.Name == shape.Name && e.resolvers[q] != nil {
+			j := e.resolvers[q].job(f, match, len(f.Layout), Origin{})
+			if len(suffix) > 0 {
+				j.suffixes[string(suffix)] = struct{}{}
+			}
+		}
 	}
 	return known, e.err
 }
 
-// entryOf finds where the event of a key stands under a shape: the prefix of its pages and its suffix.
+// locate finds where the event of a key stands under a shape: the tuple of its match key, and its suffix.
 // ok is false where the shape has no such key, or has it in another partition.
-func (e *Engine) entryOf(q int32, shape *graph.Shape, names []string, vals []graph.Value) (prefix, suffix []byte, ok bool) {
+func (e *Engine) locate(q int32, shape *graph.Shape, names []string, vals []graph.Value) (match, suffix []byte, ok bool) {
 	ordered, sample, ok := shape.Parse(names, vals)
 	if !ok {
 		return nil, nil, false
@@ -49,13 +56,20 @@ func (e *Engine) entryOf(q int32, shape *graph.Shape, names []string, vals []gra
 	if graph.Partition(join, e.cfg.Partitions) != q {
 		return nil, nil, false
 	}
-	name := nameOf(shape.Name)
-	prefix = joinedKey(nil, q, join, sectionPages, name[:])
-	prefix = append(graph.AppendTuple(prefix, ordered[shape.K:len(shape.Layout)]...), tupleEnd)
 	if sample {
 		suffix = graph.AppendTuple(nil, ordered[len(shape.Layout):]...)
 	}
-	return prefix, suffix, true
+	return graph.AppendTuple(join, ordered[shape.K:len(shape.Layout)]...), suffix, true
+}
+
+// pagesOf is the prefix of the pages of a match key.
+func (e *Engine) pagesOf(q int32, shape *graph.Shape, match []byte) []byte {
+	join, rest, ok := cut(match, shape.K)
+	if !ok {
+		e.fail(errRowsKey)
+	}
+	name := nameOf(shape.Name)
+	return append(append(joinedKey(nil, q, join, sectionPages, name[:]), rest...), tupleEnd)
 }
 
 // SourceOf returns the log whose task filed a record of rows; ok is false for records that no

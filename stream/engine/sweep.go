@@ -271,9 +271,9 @@ func (e *Engine) goOver(r *resolver, shape *graph.Shape, key []byte, digest uint
 	if err != nil {
 		return false
 	}
-	prefix, suffix, ok := e.entryOf(r.q, f.Shape, names, vals)
+	match, suffix, ok := e.locate(r.q, f.Shape, names, vals)
 	if ok {
-		e.setEntry(prefix, suffix, func(uint64) uint64 { return digest })
+		e.setEntry(e.pagesOf(r.q, f.Shape, match), suffix, func(uint64) uint64 { return digest })
 	}
 	return ok
 }

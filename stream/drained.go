@@ -69,3 +69,39 @@ func awaitRead(ctx context.Context, client *kgo.Client, ns Namespace, topics []s
 		}
 	}
 }
+
+// Lag counts the records that the processors of a namespace have not read yet, of the sample topics
+// of a graph and of rows. It reads them: a position may lie before transaction markers, which are no records.
+func Lag(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) (records int64, err error) {
+	client, err := Connect(ctx, cluster)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	topics := []string{ns.Rows()}
+	for _, f := range g.Features {
+		topics = append(topics, ns.Sample(f))
+	}
+	counts, err := partitionCounts(ctx, client, topics)
+	if err != nil {
+		return 0, err
+	}
+	partitions := map[string][]int32{}
+	for topic, n := range counts {
+		for partition := range n {
+			partitions[topic] = append(partitions[topic], partition)
+		}
+	}
+	starts, err := stableOffsets(ctx, client, ns.Group(), partitions)
+	if err != nil {
+		return 0, err
+	}
+	for _, byPartition := range starts {
+		for partition, offset := range byPartition {
+			byPartition[partition] = max(offset, 0)
+		}
+	}
+	reader := logReader{Opts: cluster.options()}
+	_, err = reader.readLogs(ctx, starts, func(*kgo.Record) error { records++; return nil })
+	return records, err
+}

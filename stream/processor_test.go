@@ -166,6 +166,49 @@ func TestProcessorEmitsAndRecovers(t *testing.T) {
 	}
 }
 
+// TestLag: samples that no processor has read are counted, and transaction markers are not.
+func TestLag(t *testing.T) {
+	broker := testBroker(t, "")
+	cluster, ns := broker.Cluster(), Namespace("lag")
+	g := testGraph(t, videoGraph)
+	testTopics(t, cluster, ns, g)
+	publishGraph(t, cluster, ns, videoGraph)
+	producer := openProducer(t, cluster, ns)
+	lag := func() int64 {
+		t.Helper()
+		n, err := Lag(testContext(t), cluster, ns, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for id := range 3 {
+		putVideo(t, producer, id, "v1")
+	}
+	if err := producer.Flush(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n := lag(); n != 3 {
+		t.Errorf("before a processor runs %d records are still to be read, want 3", n)
+	}
+	stop := testProcessor(t, ProcessorOptions{Cluster: cluster, Namespace: ns, InstanceID: "one"})
+	awaitWork(t, cluster, ns, 3)
+	if err := AwaitDrained(testContext(t), cluster, ns, g); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if n := lag(); n != 0 {
+		t.Errorf("when all is done %d records are still to be read", n)
+	}
+	putVideo(t, producer, 3, "v1")
+	if err := producer.Flush(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n := lag(); n != 1 {
+		t.Errorf("with the processor gone %d records are still to be read, want 1", n)
+	}
+}
+
 // stalenessEnds counts the records that the staleness topics hold.
 func stalenessEnds(t *testing.T, cluster Cluster, ns Namespace) (n int) {
 	t.Helper()

@@ -191,6 +191,9 @@ func decodeLap(value []byte) (l lap, cause Origin) {
 // saveDirty keeps a job for later epochs.
 func (e *Engine) saveDirty(r *resolver, j *job, position []byte) {
 	if !j.all {
+		if len(j.suffixes) == 0 { // the key of M alone
+			j.suffixes[""] = struct{}{}
+		}
 		for suffix := range j.suffixes {
 			e.st.Set(dirtyKey(r, j.feature, j.columns, j.prefix, true, suffix), lap{}.append(nil, j.cause))
 		}
@@ -266,9 +269,9 @@ func (e *Engine) parseDirty(key []byte) (*job, bool) {
 		return nil, false
 	}
 	j.prefix = key[10 : 10+at]
-	if own := key[10+at+1:]; len(own) > 0 {
+	if own := key[10+at+1:]; len(own) > 1 {
 		j.suffixes[string(own[1:])] = struct{}{}
-	} else {
+	} else if len(own) == 0 {
 		j.all = true
 	}
 	return j, true

@@ -139,31 +139,48 @@ func TestRestoreMovedRow(t *testing.T) {
 	}
 }
 
-// TestRestoreEventTouches restores an event of a row that has come and gone since the state was
-// written, and of which compaction has left nothing but the tombstone.
+// TestRestoreEventTouches restores events of rows that have come and gone since the state was
+// written, and of which compaction has left nothing but the tombstone; at once, and after the work
+// has been put off.
 func TestRestoreEventTouches(t *testing.T) {
-	h := pushAll(t, `{"features": [{"key": "v", "id_columns": ["a"], "fields": ["x"]}]}`)
-	e := newTestEngine(t, h[1], 1)
-	e.AddRouter(Source{Topic: "v"}, 0, 0, 1)
-	e.AddResolver(0)
-	if _, err := e.Work(100); err != nil { // marks
-		t.Fatal(err)
-	}
-	for _, row := range e.Output().Rows {
-		if err := e.Resolve(0, row.Key, row.Value); err != nil {
-			t.Fatal(err)
+	h := pushAll(t, `{"features": [{"key": "v", "id_columns": ["a"], "fields": ["x"]}, {"key": "c", "id_columns": ["k"], "fields": ["x"],
+		"deps": [{"feature": "v", "lineage": {"expansion": ["a"]}}]}]}`)
+	for _, c := range []struct {
+		feature graph.FeatureKey
+		key     string
+		defers  bool
+	}{
+		{"v", `{"a":1}`, false}, {"v", `{"a":1}`, true},
+		{"c", `{"a":1}`, false}, {"c", `{"a":1}`, true}, // of the parent
+		{"c", `{"a":1,"k":2}`, false}, {"c", `{"a":1,"k":2}`, true},
+	} {
+		e := newTestEngine(t, h[1], 1)
+		e.AddRouter(Source{Topic: "v"}, 0, 0, 1)
+		e.AddRouter(Source{Topic: "c"}, 0, 0, 1)
+		e.AddResolver(0)
+		work := func() {
+			if _, err := e.Work(100); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if _, err := e.Work(100); err != nil {
-		t.Fatal(err)
-	}
-	if known, err := e.RestoreEvent(0, "v", []byte(`{"a":1}`), 5); !known || err != nil {
-		t.Fatal(known, err)
-	}
-	if _, err := e.Work(100); err != nil {
-		t.Fatal(err)
-	}
-	if events := e.Output().Events; len(events) != 1 || events[0].Digest != 0 || string(events[0].Key) != `{"a":1}` {
-		t.Errorf("%+v", events)
+		work() // marks
+		for _, row := range e.Output().Rows {
+			if err := e.Resolve(0, row.Key, row.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work()
+		if known, err := e.RestoreEvent(0, c.feature, []byte(c.key), 5); !known || err != nil {
+			t.Fatal(known, err)
+		}
+		if c.defers {
+			if err := e.Defer(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work()
+		if events := e.Output().Events; len(events) != 1 || events[0].Digest != 0 || string(events[0].Key) != c.key {
+			t.Errorf("%+v: %+v", c, events)
+		}
 	}
 }

@@ -46,8 +46,11 @@
 //	S1 expected    S2 ready        S4 the table    S5 roots
 //	S6 expansion   S8 changed fields               S9 causes
 //
-// S3 (settled), S7 (group records), S10 (requests) and S12 (failures) are not evaluated yet: graphs
-// that ask for them are refused (unbuilt.go).
+//	S3 settled     S7 group records                S10 requests
+//	S12 failures
+//
+// The gate settled (S3) is for replay only so far (unbuilt.go): across partitions work that is about
+// to change would be offered before it is known to. Requests and failures have no way in but replay yet.
 //
 // # Non-obvious
 //

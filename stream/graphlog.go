@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -48,10 +49,34 @@ func (l *GraphLog) Publish(ctx context.Context, g *graph.Graph) (number int64, e
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	record := &kgo.Record{Topic: l.namespace.Graph(), Key: []byte(hex.EncodeToString(id[:])), Value: value}
+	if record.Headers, err = l.partitions(ctx, g); err != nil {
+		return 0, err
+	}
 	if err := produceOne(ctx, l.client, record); err != nil {
 		return 0, err
 	}
 	return record.Offset, nil
+}
+
+// partitions says how many partitions the sample topics have that exist.
+func (l *GraphLog) partitions(ctx context.Context, g *graph.Graph) (headers []kgo.RecordHeader, err error) {
+	var topics []string
+	for _, f := range g.Features {
+		topics = append(topics, l.namespace.Sample(f))
+	}
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	counts, err := partitionCounts(ctx, l.client, topics)
+	if err != nil {
+		return nil, err
+	}
+	for _, topic := range topics {
+		if n := counts[topic]; n > 0 {
+			headers = append(headers, kgo.RecordHeader{Key: headerPartitions + topic, Value: strconv.AppendInt(nil, int64(n), 10)})
+		}
+	}
+	return headers, nil
 }
 
 // ReadAll returns every push that the topic holds, oldest first. Those that cannot be read have Err set.

@@ -127,12 +127,14 @@ type Processor struct {
 	wanted     map[string]bool  // topics of the graph in force, and rows
 	follow     bool             // wanted has changed
 	counts     map[string]int32 // partitions of topics
+	counted    map[string]int32 // partitions of sample topics when they were first published
 	partitions int32            // of rows
 	produced   []int64          // rows: per partition the offset behind the last record of ours
 	held       []fetched        // polled, and not done with
 	lag        map[int32]int64  // rows: records behind
 	paused     bool             // sample partitions are
 	more       bool             // the engine has work left
+	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
 	last       time.Time        // end of the last epoch
 
 	mu      sync.Mutex // guards what follows
@@ -159,7 +161,7 @@ func NewProcessor(o ProcessorOptions) (*Processor, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, counts: map[string]int32{}, lag: map[int32]int64{}}, nil
+	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
 }
 
 // Ready is closed once the first tasks that the group has given are recovered.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -318,18 +319,39 @@ func (p *Processor) settle(ctx context.Context, err error) error {
 	case errors.Is(err, ErrAborted):
 		p.o.Log.Warn("an epoch was aborted and is repeated", "error", err)
 		return pause(ctx, minCommitInterval)
-	case errors.Is(err, ErrFenced), errors.Is(err, ErrUnknown):
-		p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
+	case errors.Is(err, kerr.FencedInstanceID):
+		return fmt.Errorf("another process runs with --instance-id %s, stop one of them: %w", p.o.InstanceID, err)
+	case errors.Is(err, ErrFenced), errors.Is(err, ErrUnknown), errors.Is(err, errNotApplied) && !errors.Is(err, state.ErrDamaged):
+		p.unsettled = err
+		return nil
+	}
+	return err
+}
+
+// fencedFor is how long a process that was fenced as a producer waits to be told that it is fenced as a
+// member too: then another process has its instance id, and it must not take the id back. It is a few
+// heartbeats.
+const fencedFor = 3 * time.Second
+
+// mend settles what became of an epoch whose outcome is not known, or is not in the state: the
+// producer is initialised again and every task reads its logs. It runs between epochs, so that changes of
+// ownership are noted meanwhile.
+func (p *Processor) mend(ctx context.Context) error {
+	if p.unsettled == nil {
+		return nil
+	}
+	err := p.unsettled
+	p.unsettled = nil
+	p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
+	if errors.Is(err, ErrFenced) {
+		if err := pause(ctx, fencedFor); err != nil {
+			return err
+		}
+	}
+	if !errors.Is(err, errNotApplied) {
 		if err := p.txns.Reinit(ctx); err != nil {
 			return err
 		}
-	case errors.Is(err, errNotApplied):
-		if errors.Is(err, state.ErrDamaged) {
-			return err
-		}
-		p.o.Log.Warn("the state could not be written and is read again", "error", err)
-	default:
-		return err
 	}
 	return p.recoverAll(ctx)
 }

@@ -11,6 +11,9 @@ import (
 // loop runs epochs: graphs that were pushed and changes of ownership come between them.
 func (p *Processor) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := p.mend(ctx); err != nil {
+			return err
+		}
 		if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
 			return err
 		}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -206,6 +208,31 @@ func TestLag(t *testing.T) {
 	}
 	if n := lag(); n != 1 {
 		t.Errorf("with the processor gone %d records are still to be read, want 1", n)
+	}
+}
+
+// TestPartitionsOfASampleTopicStay: a sample topic that has grown since its feature was published is
+// refused, since the same sample may lie in two partitions (R2).
+func TestPartitionsOfASampleTopicStay(t *testing.T) {
+	broker := testBroker(t, "")
+	cluster, ns := broker.Cluster(), Namespace("grown")
+	testTopics(t, cluster, ns, testGraph(t, videoGraph))
+	publishGraph(t, cluster, ns, videoGraph)
+	client, err := Connect(testContext(t), cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := kadm.NewClient(client).CreatePartitions(testContext(t), 2, ns.Sample(&graph.Feature{Key: "video/raw"})); err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewProcessor(ProcessorOptions{Cluster: cluster, Namespace: ns, InstanceID: "one"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Run(testContext(t))
+	if err == nil || !strings.Contains(err.Error(), "had 2 partitions when its feature was published and has 4") {
+		t.Errorf("the processor ended with: %v", err)
 	}
 }
 

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -11,15 +13,29 @@ import (
 
 // Push is one record of the graph topic.
 type Push struct {
-	Number int64        // the offset
-	Time   time.Time    // when it was pushed, by the clock of who pushed it
-	ID     string       // the record key: 32 hexadecimal digits, random
-	Graph  *graph.Graph // nil where Err is set
-	Err    error        // why the record is no graph; it is skipped
+	Number  int64            // the offset
+	Time    time.Time        // when it was pushed, by the clock of who pushed it
+	ID      string           // the record key: 32 hexadecimal digits, random
+	Graph   *graph.Graph     // nil where Err is set
+	Samples map[string]int32 // partitions of the sample topics when it was pushed
+	Err     error            // why the record is no graph; it is skipped
 }
+
+// headerPartitions begins the headers of a push that say how many partitions sample topics had.
+const headerPartitions = "freshline_partitions/"
 
 func readPush(r *kgo.Record) Push {
 	p := Push{Number: r.Offset, Time: r.Timestamp, ID: string(r.Key)}
+	for _, h := range r.Headers {
+		if topic, ok := strings.CutPrefix(h.Key, headerPartitions); ok {
+			if n, err := strconv.ParseInt(string(h.Value), 10, 32); err == nil && n > 0 {
+				if p.Samples == nil {
+					p.Samples = map[string]int32{}
+				}
+				p.Samples[topic] = int32(n)
+			}
+		}
+	}
 	g, err := graph.Parse(r.Value, fmt.Sprintf("%s@%d", r.Topic, r.Offset))
 	if err != nil {
 		p.Err = fmt.Errorf("topic %s, partition %d, offset %d, key %.40q: is not a graph and is skipped: %w", r.Topic, r.Partition, r.Offset, r.Key, err)

@@ -36,6 +36,15 @@
 // where a push has changed its join key, once every partition has said that it has taken back what
 // it had under the earlier one (hydration.go). Only open features are evaluated (E4).
 //
+// # Group records, requests, failures, and what is suspect
+//
+// A group record (S7) is an own row without own ids; it is counted apart from the children, and the
+// first page of a match key remembers whether the group was complete, so that all children are judged
+// again when that turns. A request (S10) marks the router's own rows, and so lies in rows. A
+// failure (S12) is a record of rows of its own, remembered whatever the graph. What is suspect
+// (S3) is said in flags beside the rows (suspect.go); one task writes each, and remembers what it
+// has said. The flags of a partition's own edges are kept at once; others take the way of rows.
+//
 // # Bytes
 //
 // Keys of the state: statekey.go. Keys of rows: rowskey.go. Rows: rowbytes.go. What is filed:

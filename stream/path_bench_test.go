@@ -25,7 +25,8 @@ type path struct {
 	encoder eventEncoder
 	offset  int64
 	events  int
-	bytes   int
+	bytes   int // of events
+	written int // of keys and values that were applied to Badger
 }
 
 func newPath(b *testing.B) *path {
@@ -121,6 +122,7 @@ func (p *path) epoch(samples []input, rows []engine.Row) (out []engine.Row, more
 		p.bytes += len(record.Key) + len(record.Value)
 	}
 	p.events += len(output.Events)
+	p.written += p.overlay.Bytes()
 	if err := p.store.Apply(p.overlay); err != nil {
 		p.b.Fatal(err)
 	}
@@ -177,6 +179,7 @@ func (p *path) report(per string, n int, reads state.Reads, writes state.Writes)
 	p.b.ReportMetric(float64(reads.Gets-before.Gets)/count, "gets/"+per)
 	p.b.ReportMetric(float64(reads.Seeks-before.Seeks)/count, "seeks/"+per)
 	p.b.ReportMetric(float64(writes.Sets+writes.Deletes-beforeWrites.Sets-beforeWrites.Deletes)/count, "writes/"+per)
+	p.b.ReportMetric(float64(p.written)/count, "written-B/"+per)
 	p.b.ReportMetric(float64(p.b.Elapsed().Nanoseconds())/count, "ns/"+per)
 	p.b.ReportMetric(0, "ns/op")
 }
@@ -196,7 +199,7 @@ func BenchmarkPathLoad(b *testing.B) {
 		b.StartTimer()
 		p.feed(samples)
 	}
-	p.report("sample", n/b.N*1, state.Reads{}, state.Writes{})
+	p.report("sample", n/b.N, state.Reads{}, state.Writes{})
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/sample")
 }
 
@@ -206,7 +209,7 @@ func BenchmarkPathFanOut(b *testing.B) {
 	p := newPath(b)
 	p.feed(append(p.parents(parents, "v0"), p.children(parents, each)...))
 	reads, writes := p.overlay.Reads(), p.overlay.Writes()
-	p.events, p.bytes = 0, 0
+	p.events, p.bytes, p.written = 0, 0, 0
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {

@@ -25,34 +25,54 @@ type oracleInput struct {
 	columns map[string]graph.Value // after rename
 }
 
-// deps returns the dependencies of a feature and its match key (J1 to J3).
-func (o *oracle) deps(spec *graph.Feature) (deps []*oracleDep, match []string) {
+// oracleJoin is how a feature joins its dependencies.
+type oracleJoin struct {
+	inputs   [][]string // input ids, by dependency (J1)
+	match    []string   // M (J3)
+	suffix   []string   // the id columns outside M
+	expands  bool
+	receipts bool
+}
+
+// joinOf finds how a feature joins (J1 to J3); a root has its ids as M.
+func joinOf(g *graph.Graph, spec *graph.Feature) *oracleJoin {
+	j := &oracleJoin{}
 	for _, d := range spec.Deps {
-		dep := &oracleDep{spec: d, up: o.newest().Feature(d.Feature)}
-		var renamed []string
-		for _, id := range dep.up.IDColumns {
-			renamed = append(renamed, renamedTo(d, id))
-		}
+		j.expands = j.expands || d.Lineage.Kind == graph.Expansion
+		j.receipts = j.receipts || d.Receipts == "required"
+		ids := d.Lineage.On
 		switch {
 		case d.Lineage.Kind == graph.Identity:
-			dep.ids = renamed
-		case d.Lineage.On != nil:
-			dep.ids = d.Lineage.On
-		default:
-			dep.ids = spec.IDColumns
+			ids = nil
+			for _, id := range g.Feature(d.Feature).IDColumns {
+				ids = append(ids, renamedTo(d, id))
+			}
+		case ids == nil:
+			ids = spec.IDColumns
 		}
-		for _, id := range dep.ids {
-			if !slices.Contains(match, id) {
-				match = append(match, id)
+		j.inputs = append(j.inputs, ids)
+		for _, id := range ids {
+			if !slices.Contains(j.match, id) {
+				j.match = append(j.match, id)
 			}
 		}
+	}
+	if len(spec.Deps) == 0 {
+		j.match = spec.IDColumns
+	}
+	j.suffix = slices.DeleteFunc(slices.Clone(spec.IDColumns), func(id string) bool { return slices.Contains(j.match, id) })
+	return j
+}
+
+// deps returns the dependencies of a feature, with the rows that they see.
+func (o *oracle) deps(spec *graph.Feature, join *oracleJoin) (deps []*oracleDep) {
+	for i, d := range spec.Deps {
+		dep := &oracleDep{spec: d, up: o.newest().Feature(d.Feature), ids: join.inputs[i]}
+		dep.full = len(dep.ids) == len(join.match)
+		dep.rows = o.see(dep)
 		deps = append(deps, dep)
 	}
-	for _, dep := range deps {
-		dep.full = len(dep.ids) == len(match)
-		dep.rows = o.see(dep)
-	}
-	return deps, match
+	return deps
 }
 
 func renamedTo(d *graph.Dependency, column string) string {

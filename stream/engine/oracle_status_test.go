@@ -29,10 +29,31 @@ type answer struct {
 	idNames              []string
 	idValues             []graph.Value
 	source               string // of the own row
+	failure              *oracleFailure
+}
+
+// oracleFailure is what a worker said of a piece of work (S12): of the work itself, or of its event id.
+type oracleFailure struct {
+	work, id      string
+	kind, message string
+}
+
+// fail makes an answer a failure if that is of its present work.
+func (a *answer) fail(f *oracleFailure) {
+	a.status, a.failure = graph.Failed, f
 }
 
 // content is what E1 compares, but for the event id.
 func (a *answer) content() string {
+	text := a.outcome()
+	if a.failure != nil {
+		text += fmt.Sprintf(" failure %q %q", a.failure.kind, a.failure.message)
+	}
+	return text
+}
+
+// outcome is what a checkpoint of a replay compares.
+func (a *answer) outcome() string {
 	text := fmt.Sprintf("%s %s causes %v changed %v version %s", a.scope, a.status, a.causes, a.changed, a.version)
 	if a.expected != nil && a.expected.there {
 		text += " expected " + a.expected.text
@@ -65,24 +86,56 @@ func (o *oracle) answers() map[answerKey]*answer {
 			o.answerFeature(spec, all)
 		}
 	}
+	for k, f := range o.failures {
+		if a := all[k]; a != nil && a.status.Work() && f.work != "" && a.work(k) == f.work {
+			a.fail(f)
+		}
+	}
 	return all
+}
+
+// request marks the samples and group records that a filter keeps and that come from below an offset (S10).
+func (o *oracle) request(feature graph.FeatureKey, filter *graph.Filter, below func(*oracleRow) bool) {
+	spec := o.newest().Feature(feature)
+	join := joinOf(o.newest().Graph, spec)
+	for _, s := range slices.Concat(o.samples(spec), o.groups(spec, join)) {
+		if below(s.oracleRow) && (filter == nil || filter.Eval(func(name string) graph.Value { return s.columns[name] }) == graph.True) {
+			s.marked = true
+		}
+	}
 }
 
 func (o *oracle) answerRoot(spec *graph.Feature, all map[answerKey]*answer) {
 	for _, s := range o.samples(spec) {
-		v := verdict{causes: map[string]bool{}, changed: map[string]bool{}}
+		v := newVerdict()
 		for _, field := range spec.Fields {
 			if !o.current(spec, s.oracleRow, field.Key) {
-				v.status, v.causes["CODE_VERSION"], v.changed[string(field.Key)] = graph.Stale, true, true
+				v.causes["CODE_VERSION"], v.changed[string(field.Key)] = true, true
 			}
 		}
+		v.conclude(spec, s.oracleRow)
 		o.say(all, spec, v, nil, graph.ScopeSample, spec.IDColumns, s.columns, s.oracleRow)
 	}
 }
 
+// conclude adds a request (S10, S8) and makes the status.
+func (v *verdict) conclude(spec *graph.Feature, own *oracleRow) {
+	if own.marked {
+		v.causes["REQUESTED"] = true
+		for _, field := range spec.Fields {
+			v.changed[string(field.Key)] = true
+		}
+	}
+	if len(v.causes) > 0 {
+		v.status = graph.Stale
+	}
+}
+
+func newVerdict() verdict { return verdict{causes: map[string]bool{}, changed: map[string]bool{}} }
+
 // judge gives the status of an own row (S4).
 func (o *oracle) judge(spec *graph.Feature, e *oracleExpected, own *oracleRow) verdict {
-	v := verdict{causes: map[string]bool{}, changed: map[string]bool{}}
+	v := newVerdict()
 	switch {
 	case !e.there:
 		v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
@@ -99,15 +152,13 @@ func (o *oracle) judge(spec *graph.Feature, e *oracleExpected, own *oracleRow) v
 			v.causes["UPSTREAM_DATA"], v.changed[string(field.Key)] = true, true
 		}
 	}
-	if len(v.changed) > 0 {
-		v.status = graph.Stale
-	}
+	v.conclude(spec, own)
 	return v
 }
 
 // judgeMissing gives the status where there is no own row (S4).
 func judgeMissing(spec *graph.Feature, e *oracleExpected) verdict {
-	v := verdict{causes: map[string]bool{}, changed: map[string]bool{}}
+	v := newVerdict()
 	switch {
 	case !e.there:
 	case !e.ready:
@@ -121,67 +172,127 @@ func judgeMissing(spec *graph.Feature, e *oracleExpected) verdict {
 	return v
 }
 
-func (o *oracle) answerFeature(spec *graph.Feature, all map[answerKey]*answer) {
-	deps, match := o.deps(spec)
-	parents := o.newest().Parents(spec.Key)
-	expands := false
-	for _, dep := range deps {
-		expands = expands || dep.spec.Lineage.Kind == graph.Expansion
+// oraclePlace is one match key of a feature, with what is there.
+type oraclePlace struct {
+	m      map[string]graph.Value
+	input  bool // a dependency with all columns has a row
+	owns   []oracleSample
+	groups []oracleSample // one at most
+}
+
+// places finds the match keys at which something may be said; own rows without one are orphans (J2).
+func (o *oracle) places(spec *graph.Feature, join *oracleJoin, deps []*oracleDep, orphan func(oracleSample)) map[string]*oraclePlace {
+	places := map[string]*oraclePlace{}
+	at := func(columns map[string]graph.Value) *oraclePlace {
+		name, m := placeAt(join.match, columns)
+		if m != nil && places[name] == nil {
+			places[name] = &oraclePlace{m: m}
+		}
+		return places[name]
 	}
-	suffix := slices.DeleteFunc(slices.Clone(spec.IDColumns), func(id string) bool { return slices.Contains(match, id) })
-	inputColumns, sampleColumns, missing := match, slices.Concat(match, suffix), graph.ScopeInput
-	if len(suffix) == 0 && len(match) == len(spec.IDColumns) {
-		inputColumns, sampleColumns, missing = spec.IDColumns, spec.IDColumns, graph.ScopeSample
-	}
-	// The match keys at which something may be said: where a dependency with all columns has a row, or an own row is.
-	places := map[string]map[string]graph.Value{}
-	owns := map[string][]oracleSample{}
 	for _, dep := range deps {
 		for _, in := range dep.rows {
 			if dep.full {
-				name, m := placeAt(match, in.columns)
-				places[name] = m
+				at(in.columns).input = true
 			}
 		}
 	}
 	for _, s := range o.samples(spec) {
-		name, m := placeAt(match, s.columns)
-		if m == nil { // J2
-			v := verdict{status: graph.Orphaned, causes: map[string]bool{"UPSTREAM_MISSING": true}}
-			o.say(all, spec, v, nil, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
-			continue
-		}
-		places[name] = m
-		owns[name] = append(owns[name], s)
-	}
-	for name, m := range places {
-		e := o.expect(spec, deps, parents, m)
-		if len(owns[name]) == 0 {
-			v := judgeMissing(spec, e)
-			if expands && !e.there { // a dependency with all columns has a row, or this would be no place
-				v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
-			}
-			o.say(all, spec, v, e, missing, inputColumns, m, nil)
-			continue
-		}
-		family := verdict{causes: map[string]bool{}, changed: map[string]bool{}}
-		notCurrent := 0
-		for _, s := range owns[name] {
-			v := o.judge(spec, e, s.oracleRow)
-			o.say(all, spec, v, e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
-			if v.status != graph.Fresh { // S6
-				family.status = v.status
-				maps.Copy(family.causes, v.causes)
-				maps.Copy(family.changed, v.changed)
-				notCurrent++
-			}
-		}
-		if expands {
-			if a := o.say(all, spec, family, e, graph.ScopeInput, match, m, nil); a != nil {
-				a.children, a.notCurrent = len(owns[name]), notCurrent
-			}
+		if p := at(s.columns); p != nil {
+			p.owns = append(p.owns, s)
+		} else {
+			orphan(s)
 		}
 	}
+	for _, s := range o.groups(spec, join) {
+		p := at(s.columns)
+		p.groups = append(p.groups, s)
+	}
+	return places
+}
+
+func (o *oracle) answerFeature(spec *graph.Feature, all map[answerKey]*answer) {
+	join := joinOf(o.newest().Graph, spec)
+	deps := o.deps(spec, join)
+	parents := o.newest().Parents(spec.Key)
+	inputColumns, sampleColumns, missing := join.match, slices.Concat(join.match, join.suffix), graph.ScopeInput
+	if len(join.suffix) == 0 && len(join.match) == len(spec.IDColumns) {
+		inputColumns, sampleColumns, missing = spec.IDColumns, spec.IDColumns, graph.ScopeSample
+	}
+	places := o.places(spec, join, deps, func(s oracleSample) {
+		v := newVerdict()
+		v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
+		o.say(all, spec, v, nil, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+	})
+	for _, p := range places {
+		e := o.expect(spec, deps, parents, p.m)
+		switch {
+		case join.expands:
+			o.answerExpansion(spec, join, p, e, sampleColumns, all)
+		case len(p.owns) == 0:
+			o.say(all, spec, judgeMissing(spec, e), e, missing, inputColumns, p.m, nil)
+		}
+		for _, s := range p.owns {
+			if !join.expands {
+				o.say(all, spec, o.judge(spec, e, s.oracleRow), e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+			}
+		}
+	}
+}
+
+// answerExpansion answers for a parent and its children (S6, S7).
+func (o *oracle) answerExpansion(spec *graph.Feature, join *oracleJoin, p *oraclePlace, e *oracleExpected, sampleColumns []string, all map[answerKey]*answer) {
+	var group *oracleRow
+	var of verdict // of the group record
+	if len(p.groups) > 0 {
+		group = p.groups[0].oracleRow
+		of = o.judge(spec, e, group)
+	}
+	current := int64(0)
+	for _, s := range p.owns {
+		if o.judge(spec, e, s.oracleRow).status == graph.Fresh {
+			current++
+		}
+	}
+	complete := group != nil && of.status == graph.Fresh && current == group.children
+	family := newVerdict() // of the present rows that are not current
+	for _, s := range p.owns {
+		v := o.judge(spec, e, s.oracleRow)
+		if complete && v.status != graph.Fresh {
+			v = newVerdict()
+			v.status, v.causes["SUPERSEDED"] = graph.Orphaned, true
+		} else if v.status == graph.Stale {
+			family.add(v)
+		}
+		o.say(all, spec, v, e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+	}
+	if group != nil && of.status == graph.Stale {
+		family.add(of)
+	}
+	if group != nil && of.status == graph.Fresh && !complete {
+		family.causes["INCOMPLETE"] = true
+	}
+	v := newVerdict()
+	switch present := len(p.owns)+len(p.groups) > 0; {
+	case !present && e.there, e.ready && e.there && join.receipts && group == nil:
+		v = judgeMissing(spec, e)
+	case !e.there && (present || p.input):
+		v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
+	case !e.there:
+	case !e.ready:
+		v.status, v.causes["INPUT_PENDING"] = graph.Awaiting, true
+	case len(family.causes) > 0:
+		v = family
+		v.status = graph.Stale
+	}
+	if a := o.say(all, spec, v, e, graph.ScopeInput, join.match, p.m, group); a != nil {
+		a.children, a.notCurrent = len(p.owns), len(p.owns)-int(current)
+	}
+}
+
+func (v *verdict) add(o verdict) {
+	maps.Copy(v.causes, o.causes)
+	maps.Copy(v.changed, o.changed)
 }
 
 // placeAt returns the match key that a row has, nil if a value of it cannot be used.

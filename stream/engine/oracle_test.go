@@ -17,6 +17,7 @@ type oracle struct {
 	defaults graph.Defaults
 	graphs   []*oracleGraph
 	rows     map[graph.FeatureKey]map[oracleKey]*oracleRow
+	failures map[answerKey]*oracleFailure // the newest of each key (S12)
 }
 
 type oracleGraph struct {
@@ -39,10 +40,12 @@ type oracleRow struct {
 	version    string
 	provenance map[string]string // by struct name
 	data       map[string]string
+	children   int64 // of a group record (S7); -1 where it does not say
+	marked     bool  // a request holds for it (S10)
 }
 
 func newOracle(defaults graph.Defaults) *oracle {
-	return &oracle{defaults: defaults, rows: map[graph.FeatureKey]map[oracleKey]*oracleRow{}}
+	return &oracle{defaults: defaults, rows: map[graph.FeatureKey]map[oracleKey]*oracleRow{}, failures: map[answerKey]*oracleFailure{}}
 }
 
 func (o *oracle) push(g *graph.Graph) {
@@ -72,7 +75,10 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 		delete(o.rows[feature], key)
 		return ""
 	}
-	ids, group := oracleIDs(o.graphs[n-1].Graph, spec, w.Record)
+	ids, join, group := spec.IDColumns, joinOf(o.graphs[n-1].Graph, spec), false
+	if join.expands && !slices.ContainsFunc(join.suffix, func(id string) bool { return !w.Record.Column(id).IsNull() }) {
+		ids, group = join.match, true // S7
+	}
 	for _, id := range ids {
 		if !w.Record.Column(id).Usable() {
 			return graph.BadID
@@ -84,7 +90,7 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 	}
 	row := &oracleRow{
 		partition: partition, offset: w.Offset, columns: map[string]graph.Value{},
-		provenance: map[string]string{}, data: map[string]string{},
+		provenance: map[string]string{}, data: map[string]string{}, children: -1,
 	}
 	for _, c := range w.Record.Columns {
 		if !c.Value.IsNull() {
@@ -106,7 +112,13 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 	if !row.takeMaps(w.Record, required) {
 		return graph.BadProvenance
 	}
-	if group { // it does not say how many children there are (S7): the histories here have no such column
+	if children := w.Record.Children; !children.IsNull() {
+		row.columns[graph.ColumnChildren] = children
+		if n, ok := children.AsInt(); ok && n >= 0 {
+			row.children = n
+		}
+	}
+	if group && row.children < 0 {
 		return graph.BadRow
 	}
 	if o.rows[feature] == nil {
@@ -114,37 +126,6 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 	}
 	o.rows[feature][key] = row
 	return ""
-}
-
-// oracleIDs returns the columns that name a record: those of the match key where it has none of an
-// expansion's own ids, which makes it a group record (S7).
-func oracleIDs(g *graph.Graph, spec *graph.Feature, record *graph.Record) (ids []string, group bool) {
-	var match []string
-	expands := false
-	for _, d := range spec.Deps {
-		expands = expands || d.Lineage.Kind == graph.Expansion
-		columns := d.Lineage.On
-		switch {
-		case d.Lineage.Kind == graph.Identity:
-			columns = nil
-			for _, id := range g.Feature(d.Feature).IDColumns {
-				columns = append(columns, renamedTo(d, id))
-			}
-		case columns == nil:
-			columns = spec.IDColumns
-		}
-		for _, c := range columns {
-			if !slices.Contains(match, c) {
-				match = append(match, c)
-			}
-		}
-	}
-	for _, id := range spec.IDColumns {
-		if !expands || !slices.Contains(match, id) && !record.Column(id).IsNull() {
-			return spec.IDColumns, false
-		}
-	}
-	return match, true
 }
 
 // takeMaps reads provenance and data versions (R3).
@@ -191,9 +172,25 @@ type oracleSample struct {
 // samples returns the samples of a feature in the order of their ids: of several record keys that
 // are one sample the latest write counts, and a row without an id counts for nothing (R1).
 func (o *oracle) samples(spec *graph.Feature) []oracleSample {
+	return o.latest(spec, spec.IDColumns, func(*oracleRow) bool { return true })
+}
+
+// groups returns the group records of an expansion feature (S7), whose ids are the columns of M.
+func (o *oracle) groups(spec *graph.Feature, join *oracleJoin) []oracleSample {
+	return o.latest(spec, join.match, func(row *oracleRow) bool {
+		return join.expands && row.children >= 0 && !slices.ContainsFunc(join.suffix, func(id string) bool { return !row.columns[id].IsNull() })
+	})
+}
+
+// latest returns the rows of a feature that fn wants and that have some columns, of those that are
+// equal in them the latest.
+func (o *oracle) latest(spec *graph.Feature, columns []string, fn func(*oracleRow) bool) []oracleSample {
 	byID := map[string]oracleSample{}
 	for _, row := range o.rows[spec.Key] {
-		s := oracleSample{row, row.values(spec.IDColumns)}
+		if !fn(row) {
+			continue
+		}
+		s := oracleSample{row, row.values(columns)}
 		if slices.ContainsFunc(s.ids, func(v graph.Value) bool { return !v.Usable() }) {
 			continue
 		}

@@ -135,7 +135,10 @@ func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done boo
 	ev.left--
 	ev.begin(match)
 	ev.countFamily()
-	if (ev.job.all || ev.turned()) && !ev.f.MatchIsIDs {
+	if !ev.job.all && ev.turned() {
+		ev.job.all = true // and is so where it goes on in a later epoch
+	}
+	if ev.job.all && !ev.f.MatchIsIDs {
 		ev.sayGone()
 		if len(from) > 0 && ev.f.Watched {
 			ev.e.page(ev.pagePrefix(), nil)

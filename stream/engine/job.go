@@ -239,9 +239,13 @@ func (e *Engine) runDirty(r *resolver) bool {
 	if l.wrapped {
 		stop = l.stop
 	}
+	own := !j.all
 	pos, done := ev.run(l.position, stop)
 	e.budget = max(ev.left, 0)
 	switch {
+	case !done && own && j.all: // it became one of the whole match key
+		e.saveDirty(r, j, pos)
+		return true
 	case !done:
 		l.position = pos
 	case !l.wrapped && len(l.stop) > 0:

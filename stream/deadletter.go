@@ -30,6 +30,9 @@ const maxLetter = 900_000
 // maxDetail bounds the words of a dead letter, in bytes.
 const maxDetail = 4 << 10
 
+// headerFrame is more than what a header takes besides its key and value.
+const headerFrame = 16
+
 // deadLetter makes the dead letter of a record that cannot be used. Its key is the record's place,
 // so the same record has one dead letter however often it is read.
 func deadLetter(ns Namespace, record *kgo.Record, refusal *graph.Refusal) *kgo.Record {
@@ -59,7 +62,7 @@ func deadLetter(ns Namespace, record *kgo.Record, refusal *graph.Refusal) *kgo.R
 	}
 	room := maxLetter - len(value)
 	for _, h := range record.Headers {
-		if room -= len(h.Key) + len(h.Value); room < 0 {
+		if room -= len(h.Key) + len(h.Value) + headerFrame; room < 0 {
 			break
 		}
 		headers = append(headers, h)

@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // read. The keys begin with 'P', which the engine has no use for:
 //
 //	'P' 'a'                          the time of the last write, ms since 1970 (varint)
+//	'P' 'i'                          of which deployment the state is: cluster, namespace, id of the topic rows
 //	'P' 'v'                          for each partition of rows the offset behind the last record that this process produced
 //	'P' 't' topic 0x00 partition     a task: a byte (1: owned), varint time at which it was last known to be complete,
 //	                                 uvarint number of logs, each: bytes topic, uvarint partition, varint offset
@@ -26,6 +28,7 @@ const (
 	positionTime     = 'a'
 	positionProduced = 'v'
 	positionTask     = 't'
+	positionIdentity = 'i'
 )
 
 // positions are the offsets up to which logs have been read.
@@ -38,6 +41,14 @@ func (p positions) set(topic string, partition int32, offset int64) {
 		p[topic] = map[int32]int64{}
 	}
 	p[topic][partition] = offset
+}
+
+func (p positions) clone() positions {
+	c := make(positions, len(p))
+	for topic, partitions := range p {
+		c[topic] = maps.Clone(partitions)
+	}
+	return c
 }
 
 // taskRecord is what the state says of a task.
@@ -120,47 +131,61 @@ func decodeTaskRecord(b []byte) (r taskRecord, ok bool) {
 	return r, ok
 }
 
-// savePositions adds to the overlay of a committed epoch how far it has come.
-func (p *Processor) savePositions(ep *epoch, committed Committed) {
+// savePositions adds to the overlay of a committed epoch how far it has come. What it returns takes
+// note of that, and is to be called once the overlay is applied: until then the state is where it was, and a
+// task that is dropped must not be written down as further.
+func (p *Processor) savePositions(ep *epoch, committed Committed) (note func()) {
 	rows := p.o.Namespace.Rows()
-	changed := map[task]bool{}
+	changed := map[task]taskRecord{}
+	record := func(t task) taskRecord {
+		r, ok := changed[t]
+		if !ok {
+			r = p.tasks[t].record
+			r.logs = r.logs.clone()
+			changed[t] = r
+		}
+		return r
+	}
 	for t, position := range ep.positions {
-		p.tasks[t].position, p.tasks[t].committed = position, position
 		if t.topic == rows {
-			p.tasks[t].record.logs.set(rows, t.partition, position)
-			changed[t] = true
+			record(t).logs.set(rows, t.partition, position)
 		}
 	}
+	produced := slices.Clone(p.produced)
 	for topic, partitions := range committed {
 		for partition, offset := range partitions {
 			if topic == rows {
-				p.produced[partition] = offset + 1
+				produced[partition] = offset + 1
 				continue
 			}
 			if t := (task{rows, partition}); p.tasks[t] != nil && topic != p.o.Namespace.DeadLetter() {
-				p.tasks[t].record.logs.set(topic, partition, offset+1)
-				changed[t] = true
+				record(t).logs.set(topic, partition, offset+1)
 			}
 		}
 	}
 	now := time.Now().UnixMilli()
-	for t := range changed {
-		record := &p.tasks[t].record
-		record.time = now
-		p.overlay.Set(taskRecordKey(t), record.encode())
+	for t, r := range changed {
+		r.time = now
+		changed[t] = r
+		p.overlay.Set(taskRecordKey(t), r.encode())
 	}
 	if committed[rows] != nil {
-		p.overlay.Set([]byte{positionPrefix, positionProduced}, p.encodeProduced())
+		var b []byte
+		for _, offset := range produced {
+			b = binary.AppendVarint(b, offset)
+		}
+		p.overlay.Set([]byte{positionPrefix, positionProduced}, b)
 	}
 	p.overlay.Set([]byte{positionPrefix, positionTime}, binary.AppendVarint(nil, now))
-}
-
-func (p *Processor) encodeProduced() []byte {
-	var b []byte
-	for _, offset := range p.produced {
-		b = binary.AppendVarint(b, offset)
+	return func() {
+		p.produced = produced
+		for t, position := range ep.positions {
+			p.tasks[t].position, p.tasks[t].committed = position, position
+		}
+		for t, r := range changed {
+			p.tasks[t].record = r
+		}
 	}
-	return b
 }
 
 // freeze writes down how far the state of a task that is not owned any more is complete.

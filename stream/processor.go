@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -108,6 +110,8 @@ type Processor struct {
 	ready  chan struct{}
 	opened sync.Once // of ready
 
+	testStore state.Store // of tests: instead of what StateDir says
+
 	client  *kgo.Client // for questions about topics and offsets
 	store   state.Store
 	member  *membership
@@ -134,6 +138,9 @@ type Processor struct {
 	lag        map[int32]int64  // rows: records behind
 	paused     bool             // sample partitions are
 	more       bool             // the engine has work left
+	stranded   map[task]bool    // records of theirs were polled and left: they recover
+	batch      int              // records that an epoch takes; fewer after one that was too much
+	waiting    bool             // for a schema that cannot be asked for
 	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
 	last       time.Time        // end of the last epoch
 
@@ -161,7 +168,7 @@ func NewProcessor(o ProcessorOptions) (*Processor, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
+	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
 }
 
 // Ready is closed once the first tasks that the group has given are recovered.
@@ -178,7 +185,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	if err := p.prepareTopics(ctx); err != nil {
 		return err
 	}
-	if err := p.openStore(); err != nil {
+	if err := p.openStore(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
@@ -261,10 +268,15 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 }
 
 // openStore opens the state. A directory that cannot be trusted is started anew: Kafka has it all.
-func (p *Processor) openStore() error {
-	if p.o.StateDir == "" {
-		p.store = state.NewMemory()
-	} else {
+func (p *Processor) openStore(ctx context.Context) error {
+	switch {
+	case p.testStore != nil:
+		p.store = p.testStore
+	case p.o.StateDir == "":
+		memory := state.NewMemory()
+		memory.Max = state.Limit{Keys: 100_000, Bytes: 32 << 20} // so that recovery applies what it reads in pieces
+		p.store = memory
+	default:
 		store, err := state.OpenBadger(p.o.StateDir)
 		if errors.Is(err, state.ErrFormat) || errors.Is(err, state.ErrDamaged) {
 			p.o.Log.Warn("the state is rebuilt from Kafka", "reason", err)
@@ -276,6 +288,47 @@ func (p *Processor) openStore() error {
 		p.store = store
 	}
 	p.engine.BoundWrites(writeLimit(p.store))
+	if err := p.recognise(ctx); err != nil {
+		return errors.Join(err, p.store.Close())
+	}
+	return nil
+}
+
+// recognise drops a state that is of another deployment: another cluster or namespace, or of a rows topic that has
+// been deleted and made anew since.
+func (p *Processor) recognise(ctx context.Context) error {
+	meta, err := kadm.NewClient(p.client).BrokerMetadata(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the id of the cluster: %w", err)
+	}
+	ids, err := fetchTopicIDs(ctx, p.client, []string{p.o.Namespace.Rows()})
+	if err != nil {
+		return err
+	}
+	identity := fmt.Appendf(nil, "%s %s %x", meta.Cluster, p.o.Namespace, ids[p.o.Namespace.Rows()])
+	var was []byte
+	key := []byte{positionPrefix, positionIdentity}
+	err = p.write(func(o *state.Overlay) error {
+		value, _, err := o.Get(key)
+		was = bytes.Clone(value)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(was, identity) {
+		if len(was) > 0 {
+			p.o.Log.Warn("the state is of another deployment and is rebuilt", "state", string(was), "deployment", string(identity))
+		}
+		for _, prefix := range append(engine.Prefixes(), []byte{positionPrefix}) {
+			if err := p.store.DropPrefix(prefix); err != nil {
+				return fmt.Errorf("drop state: %w", err)
+			}
+		}
+		if err := p.write(func(o *state.Overlay) error { o.Set(key, identity); return nil }); err != nil {
+			return err
+		}
+	}
 	return p.thaw()
 }
 

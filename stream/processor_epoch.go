@@ -21,6 +21,7 @@ type epoch struct {
 	positions map[task]int64 // of the tasks that were given anything
 	letters   []*kgo.Record
 	rest      []fetched // polled, and left for the next epoch
+	synced    bool      // the graph topic was read to its end for a record that was refused
 }
 
 // runEpoch runs one epoch: inputs, work, commit, and only then the state (DESIGN 4).
@@ -55,6 +56,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 		return p.settle(ctx, err)
 	}
 	p.held = ep.rest
+	p.batch = min(2*p.batch, epochRecords)
 	if p.o.Hooks.OnEpoch != nil {
 		ep.stats.Reads, ep.stats.Writes, ep.stats.Took = reads, writes, p.last.Sub(start)
 		p.o.Hooks.OnEpoch(ep.stats)
@@ -151,15 +153,14 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 		return nil, nil
 	}
 	if !p.wanted[f.Topic] {
-		return nil, nil // a graph that has just come has no use for it: its task is parked
+		p.stranded[t] = true // a graph that has just come has no use for it: its task is parked, and recovers
+		return nil, nil
 	}
 	rows := f.Topic == p.o.Namespace.Rows()
 	for i, record := range f.Records {
-		if i%64 == 63 && !p.overlay.Fits(limit) {
-			rest := f
-			rest.Records = f.Records[i:]
-			ep.positions[t] = record.Offset
-			return &rest, nil
+		taken := ep.stats.Samples + ep.stats.RowsIn
+		if taken > 0 && (taken >= p.batch || !p.overlay.Fits(limit)) {
+			return restOf(ep, t, f, i), nil
 		}
 		if rows {
 			ep.stats.RowsIn++
@@ -168,11 +169,21 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 			}
 			continue
 		}
-		ep.stats.Samples++
-		letter, err := p.route(ctx, record)
+		letter, err := p.route(ctx, ep, record)
+		if errors.Is(err, schema.ErrUnavailable) {
+			p.o.Log.Warn("the schema of a record cannot be asked for and is waited for", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
+			p.waiting = true
+			return restOf(ep, t, f, i), nil
+		}
 		if err != nil {
 			return nil, err
 		}
+		if !p.wanted[f.Topic] { // a graph that came with this record has no use for it
+			p.stranded[t] = true
+			ep.positions[t] = record.Offset
+			return nil, nil
+		}
+		ep.stats.Samples++
 		if letter != nil {
 			ep.letters = append(ep.letters, letter)
 		}
@@ -182,6 +193,14 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 		p.engine.SetPosition(t.source(), f.Position)
 	}
 	return nil, nil
+}
+
+// restOf leaves the records of a partition from one on for the next epoch.
+func restOf(ep *epoch, t task, f fetched, from int) *fetched {
+	rest := f
+	rest.Records = f.Records[from:]
+	ep.positions[t] = f.Records[from].Offset
+	return &rest
 }
 
 // resolve gives one record of rows to the engine, which may need newer graphs first.
@@ -201,7 +220,7 @@ func (p *Processor) resolve(ctx context.Context, record *kgo.Record) error {
 }
 
 // route gives one record of a sample topic to the engine; a record that is refused becomes a dead letter.
-func (p *Processor) route(ctx context.Context, record *kgo.Record) (*kgo.Record, error) {
+func (p *Processor) route(ctx context.Context, ep *epoch, record *kgo.Record) (*kgo.Record, error) {
 	write := &engine.Write{
 		Offset: record.Offset, Time: record.Timestamp.UnixMilli(), Trace: traceOf(record), Key: record.Key, Delete: record.Value == nil,
 	}
@@ -221,16 +240,22 @@ func (p *Processor) route(ctx context.Context, record *kgo.Record) (*kgo.Record,
 	if err != nil || refusal == nil {
 		return nil, err
 	}
-	if owedToGraph(refusal.Reason) { // a graph that has just been pushed may know better
+	// A graph that has just been pushed may know better. One look an epoch is enough: what the epoch
+	// takes was written before it.
+	if owedToGraph(refusal.Reason) && !ep.synced {
+		ep.synced = true
 		before := p.engine.Plan()
 		if err := p.syncGraphs(ctx); err != nil {
 			return nil, err
 		}
-		if p.engine.Plan() != before {
+		if p.engine.Plan() != before && p.wanted[record.Topic] {
 			if refusal, err = p.engine.Route(source, write); err != nil || refusal == nil {
 				return nil, err
 			}
 		}
+	}
+	if !p.wanted[record.Topic] {
+		return nil, nil // it is left for when a graph has its feature again
 	}
 	p.engine.Skip(source, record.Offset)
 	return deadLetter(p.o.Namespace, record, refusal), nil
@@ -245,27 +270,21 @@ func owedToGraph(reason graph.Reason) bool {
 	return false
 }
 
-// decodeSample decodes a payload. A registry or a topic that does not answer is waited for (R7).
+// decodeSample decodes a payload. A registry or a topic that does not answer is waited for (R7): the
+// error is schema.ErrUnavailable.
 func (p *Processor) decodeSample(ctx context.Context, record *kgo.Record) (*graph.Record, *graph.Refusal, error) {
-	for {
-		decoded, err := p.decode.Decode(ctx, record.Value)
-		switch {
-		case err == nil:
-			return decoded, nil, nil
-		case errors.Is(err, schema.ErrUnavailable):
-			if ctx.Err() != nil {
-				return nil, nil, ctx.Err()
-			}
-			p.o.Log.Warn("the schema of a record cannot be asked for and is waited for", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
-			if err := pause(ctx, time.Second); err != nil {
-				return nil, nil, err
-			}
-		case errors.Is(err, schema.ErrNotRecord):
-			return nil, &graph.Refusal{Reason: graph.BadRow, Detail: err.Error()}, nil
-		default:
-			return nil, &graph.Refusal{Reason: graph.BadBytes, Detail: err.Error()}, nil
-		}
+	decoded, err := p.decode.Decode(ctx, record.Value)
+	switch {
+	case err == nil:
+		return decoded, nil, nil
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case errors.Is(err, schema.ErrUnavailable):
+		return nil, nil, err
+	case errors.Is(err, schema.ErrNotRecord):
+		return nil, &graph.Refusal{Reason: graph.BadRow, Detail: err.Error()}, nil
 	}
+	return nil, &graph.Refusal{Reason: graph.BadBytes, Detail: err.Error()}, nil
 }
 
 // pause waits between two tries.
@@ -283,6 +302,9 @@ func pause(ctx context.Context, d time.Duration) error {
 // commit ends the transaction and only then applies the overlay, with the positions of the logs in it.
 func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record, memberID string, generation int32) error {
 	offsets := map[string]map[int32]int64{}
+	if !p.overlay.Fits(roomForPositions(p.store)) {
+		return errTooMuch
+	}
 	for t, position := range ep.positions {
 		if offsets[t.topic] == nil {
 			offsets[t.topic] = map[int32]int64{}
@@ -296,13 +318,18 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 	if err != nil {
 		return err
 	}
-	p.savePositions(ep, committed)
+	note := p.savePositions(ep, committed)
 	if err := p.store.Apply(p.overlay); err != nil {
 		return fmt.Errorf("%w: %w", errNotApplied, err)
 	}
+	note()
 	p.engine.Commit()
 	return nil
 }
+
+// errTooMuch says that an epoch has written more than the state takes at once. Nothing of it was produced: it is
+// repeated with fewer records.
+var errTooMuch = errors.New("the epoch has written more than the state takes at once")
 
 // errNotApplied says that an epoch was committed, and that the state does not have it.
 var errNotApplied = errors.New("write state")
@@ -314,6 +341,9 @@ func (p *Processor) settle(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errTooMuch) && p.batch > 1:
+		p.batch /= 2
+		return nil
 	case errors.Is(err, ErrRejected):
 		return err
 	case errors.Is(err, ErrAborted):

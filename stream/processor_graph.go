@@ -103,13 +103,14 @@ func (p *Processor) followGraph(ctx context.Context) error {
 	}
 	p.member.SetTopics(topics)
 	for t := range p.tasks {
-		if !p.wanted[t.topic] {
+		if !p.wanted[t.topic] || p.stranded[t] {
 			if err := p.drop(t); err != nil {
 				return err
 			}
 			p.parked[t] = true
 		}
 	}
+	clear(p.stranded)
 	var back []task
 	for t := range p.parked {
 		if p.wanted[t.topic] {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // loop runs epochs: graphs that were pushed and changes of ownership come between them.
@@ -68,6 +70,12 @@ func (p *Processor) collect(ctx context.Context) error {
 	for _, f := range p.held {
 		count += len(f.Records)
 	}
+	if p.waiting { // a schema was not to be had: the records that need it are held
+		p.waiting = false
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 	if count > 0 {
 		return nil
 	}
@@ -115,10 +123,17 @@ func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) (
 	p.mu.Lock()
 	p.wake = nil
 	p.mu.Unlock()
+	idle := len(got) == 0
 	if err != nil && pollCtx.Err() == nil {
-		if err = p.mendFetch(ctx, err); err != nil {
+		mended, err := p.mendFetch(ctx, err)
+		if err != nil {
 			return nil, err
 		}
+		// What came of them before lies behind where they have recovered to.
+		got = slices.DeleteFunc(got, func(f fetched) bool { return mended[task{f.Topic, f.Partition}] })
+	}
+	if idle && !p.more {
+		p.passEmptyTails(ctx)
 	}
 	got = slices.DeleteFunc(got, func(f fetched) bool { return p.tasks[task{f.Topic, f.Partition}] == nil })
 	p.watchLag(got)
@@ -126,26 +141,62 @@ func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) (
 }
 
 // mendFetch deals with partitions that cannot be read on: their tasks recover.
-func (p *Processor) mendFetch(ctx context.Context, err error) error {
+func (p *Processor) mendFetch(ctx context.Context, err error) (mended map[task]bool, _ error) {
 	var faults []*FetchError
 	collectFetchErrors(err, &faults)
 	if len(faults) == 0 {
 		p.o.Log.Warn("a poll failed and is repeated", "error", err)
-		return nil
+		return nil, nil
 	}
+	mended = map[task]bool{}
 	for _, fault := range faults {
 		p.o.Log.Warn("a partition cannot be read on and is read again from what is known", "topic", fault.Topic, "partition", fault.Partition, "offset", fault.Offset, "error", fault.Err)
 		t := task{fault.Topic, fault.Partition}
 		if p.tasks[t] != nil {
 			if err := p.drop(t); err != nil {
-				return err
+				return nil, err
 			}
+			mended[t] = true
 			if err := p.recover(ctx, []task{t}); err != nil {
-				return fmt.Errorf("recover topic %s partition %d: %w", t.topic, t.partition, err)
+				return nil, fmt.Errorf("recover topic %s partition %d: %w", t.topic, t.partition, err)
 			}
 		}
 	}
-	return nil
+	return mended, nil
+}
+
+// passEmptyTails lets tasks pass the ends of logs that hold no records any more: compaction has removed
+// them, so nothing is ever polled, and what waits for the task to come so far (E4) would wait for ever.
+func (p *Processor) passEmptyTails(ctx context.Context) {
+	starts := positions{}
+	for source, position := range p.engine.Behind() {
+		if p.tasks[task{source.Topic, source.Partition}] != nil {
+			starts.set(source.Topic, source.Partition, position)
+		}
+	}
+	if len(starts) == 0 || p.paused {
+		return
+	}
+	// An open transaction would be waited for: then there is something to come.
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	full := map[task]bool{}
+	log := logReader{Opts: p.o.Cluster.options()}
+	reached, err := log.readLogs(ctx, starts, func(r *kgo.Record) error {
+		full[task{r.Topic, r.Partition}] = true
+		return nil
+	})
+	if err != nil {
+		return // at the next poll again
+	}
+	for topic, partitions := range reached {
+		for partition, end := range partitions {
+			if t := (task{topic, partition}); !full[t] {
+				p.engine.SetPosition(t.source(), end)
+				p.more = true
+			}
+		}
+	}
 }
 
 // collectFetchErrors finds the errors of partitions among joined ones.

@@ -308,6 +308,13 @@ func (p *Processor) forgetTasks(tasks []task) {
 	}
 }
 
+// roomForPositions is how much an epoch may have written when it is committed: what is left of one Apply is for
+// the positions.
+func roomForPositions(store state.Store) state.Limit {
+	limit := store.Limit()
+	return state.Limit{Keys: limit.Keys * 9 / 10, Bytes: limit.Bytes * 9 / 10}
+}
+
 // writeLimit is how much of one Apply an epoch may fill before it begins no further key; the rest
 // is for what it has begun.
 func writeLimit(store state.Store) state.Limit {

@@ -25,6 +25,12 @@ func testProcessor(t *testing.T, o ProcessorOptions) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runProcessor(t, p)
+}
+
+// runProcessor runs a processor until the test ends, or until stop is called.
+func runProcessor(t *testing.T, p *Processor) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

@@ -161,7 +161,8 @@ func (p *puts) line(ctx context.Context, line []byte) error {
 	if p.delete {
 		ids := map[string]any{}
 		for _, column := range record.Columns {
-			if slices.Contains(p.feature.IDs, column.Name) {
+			// The record of an expansion is named by the columns of the match key.
+			if slices.Contains(p.feature.IDs, column.Name) || p.feature.Expands && slices.Contains(p.feature.Match, column.Name) {
 				ids[column.Name] = column.Value
 			}
 		}

@@ -73,6 +73,9 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 		return err
 	}
 	text := total.outstanding()
+	if total.Unreadable > 0 {
+		text = strings.TrimPrefix(fmt.Sprintf("%s, %d unreadable", text, total.Unreadable), ", ")
+	}
 	if lag > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s, and the processor has %d records still to read", text, lag), ", and ")
 	}

@@ -24,6 +24,10 @@ const (
 	DefaultInline = 1000
 )
 
+// maxOutput is how much output, in bytes, an epoch may have before it begins a further key: one
+// transaction must be produced well within its timeout.
+const maxOutput = 16 << 20
+
 // Engine runs the router and resolver tasks of one process, an epoch at a time: inputs go in
 // (Push, Route, Resolve), Work evaluates what they touched, and Output says what is to be
 // produced. All state is read and written through the overlay of the epoch, so dropping the
@@ -46,6 +50,7 @@ type Engine struct {
 	hasher graph.Hasher
 	key    []byte // scratch for keys of the state
 	flags  byte   // of the match key whose page was found last
+	told   int    // bytes of the output so far, about
 	failed bool   // the work that was answered for last has failed (S12)
 }
 
@@ -100,12 +105,13 @@ func (e *Engine) Push(h *graph.History) {
 	}
 	for _, r := range e.resolvers {
 		r.forget()
+		clear(r.jobs) // they are of the graph before; the sweep of this one visits every key
 	}
 }
 
 // Begin starts an epoch: reads and writes go through o until the next Begin.
 func (e *Engine) Begin(o *state.Overlay) {
-	e.st, e.err = o, nil
+	e.st, e.err, e.told = o, nil, 0
 	e.out.Rows, e.out.Events = e.out.Rows[:0], e.out.Events[:0]
 	e.out.Routers, e.out.Resolvers = e.out.Routers[:0], e.out.Resolvers[:0]
 	for _, r := range e.routers {
@@ -117,7 +123,9 @@ func (e *Engine) Begin(o *state.Overlay) {
 }
 
 // spent reports whether the epoch may begin no further key.
-func (e *Engine) spent() bool { return e.budget <= 0 || e.err != nil || !e.st.Fits(e.cfg.MaxWrites) }
+func (e *Engine) spent() bool {
+	return e.budget <= 0 || e.err != nil || e.told > maxOutput || !e.st.Fits(e.cfg.MaxWrites)
+}
 
 // Output returns what the epoch produces. It is valid until the next Begin.
 func (e *Engine) Output() *Output { return &e.out }
@@ -185,6 +193,14 @@ func (e *Engine) Work(budget int) (more bool, err error) {
 		return false, e.err
 	}
 	e.budget = budget
+	// Live rows go before scans and sweeps, of every task.
+	resolvers := e.sortedResolvers()
+	for _, r := range resolvers {
+		before := e.st.Writes()
+		e.openFeatures(r)
+		e.runTouched(r)
+		r.worked = r.worked || e.st.Writes() != before
+	}
 	for _, r := range e.sortedRouters() {
 		before := e.st.Writes()
 		more = e.workRouter(r) || more
@@ -192,7 +208,7 @@ func (e *Engine) Work(budget int) (more bool, err error) {
 			e.out.Routers = append(e.out.Routers, r.source)
 		}
 	}
-	for _, r := range e.sortedResolvers() {
+	for _, r := range resolvers {
 		before := e.st.Writes()
 		more = e.workResolver(r) || more
 		if r.worked || e.st.Writes() != before {

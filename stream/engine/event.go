@@ -65,6 +65,7 @@ type judged struct {
 	work       [16]byte
 	worded     bool
 	inputs     *Inputs
+	inputBytes int
 	awaiting   []string
 	children   int64
 	notCurrent int64
@@ -72,7 +73,7 @@ type judged struct {
 
 func (l *judged) reset() {
 	l.bytes, l.known, l.row, l.worded, l.inputs = l.bytes[:0], false, nil, false, nil
-	l.awaiting = nil
+	l.awaiting, l.inputBytes = nil, 0
 	l.children, l.notCurrent = 0, 0
 }
 
@@ -223,8 +224,10 @@ func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, 
 	if own != nil {
 		body.Recorded = ev.recorded(own)
 	}
+	ev.e.told += 256 + 2*len(key)
 	if !f.Expands || scope == graph.ScopeInput {
 		body.Inputs = ev.listInputs()
+		ev.e.told += ev.last.inputBytes
 	}
 	if j.Status == graph.Awaiting {
 		if ev.last.awaiting == nil {
@@ -297,6 +300,6 @@ func (ev *evaluation) listInputs() *Inputs {
 		}
 		in.List = append(in.List, entry)
 	}
-	l.inputs = in
+	l.inputs, l.inputBytes = in, size
 	return in
 }

@@ -157,6 +157,11 @@ func (e *Engine) RescanAll(source Source) error {
 	return e.err
 }
 
+// Prefixes returns what the keys of the engine begin with.
+func Prefixes() [][]byte {
+	return [][]byte{{prefixFiled}, {prefixByIDs}, {prefixMarked}, {prefixScan}, {prefixState}}
+}
+
 // ResolverPrefix is the prefix of all that the state has of a resolver task, RouterPrefixes of a
 // router task: what to drop when a rebuild begins.
 func ResolverPrefix(q int32) []byte {

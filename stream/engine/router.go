@@ -190,6 +190,11 @@ func (e *Engine) place(r *router, f *graph.FeaturePlan, record []byte, old *file
 	key, fits := f.Own.Key(nil, row)
 	if fits {
 		next.own = placeOf(f.Own, key)
+		fits = !next.own.tooLong() // else a graph has made a large column part of the key: it counts for nothing
+	}
+	if !fits {
+		next.own = old.own
+	} else {
 		next.row = appendRow(nil, o, row, row.Columns, true, shadowed)
 		if live || next.own != old.own || !bytes.Equal(next.row, old.row) {
 			e.produce(r, recordOwn, next.own, record, next.row)
@@ -220,6 +225,9 @@ func (e *Engine) placeOn(r *router, edge *graph.Edge, record []byte, old, next *
 		return
 	}
 	value := appendRow(nil, o, row, edge.View.Select(nil, row.Columns), false, false)
+	if placeOf(edge, key).tooLong() {
+		return // as one without a usable value (J2): only a graph that came after the row can make it so
+	}
 	at := filedEdge{place: placeOf(edge, key), digest: xxhash.Sum64(seenOf(value))}
 	next.edges = append(next.edges, at)
 	if edge.Upstream.ManyKeys || !old.same(at) {
@@ -244,6 +252,9 @@ func (f *filed) same(at filedEdge) bool {
 	}
 	return false
 }
+
+// tooLong reports whether the state could not have a key for the place.
+func (p place) tooLong() bool { return len(p.join)+len(p.rest) > maxKey }
 
 func placeOf(edge *graph.Edge, key []graph.Value) place {
 	return place{
@@ -278,6 +289,7 @@ func (e *Engine) produce(r *router, kind byte, p place, record, value []byte) {
 	e.out.Rows = append(e.out.Rows, Row{
 		Partition: graph.Partition(k.join, e.cfg.Partitions), Key: k.append(nil), Value: value,
 	})
+	e.told += len(value) + len(p.join) + len(p.rest) + len(record)
 }
 
 // produceAll adds a record for every partition of rows.
@@ -286,4 +298,16 @@ func (e *Engine) produceAll(k rowsKey, value []byte) {
 	for q := range e.cfg.Partitions {
 		e.out.Rows = append(e.out.Rows, Row{Partition: q, Key: key, Value: value})
 	}
+}
+
+// Behind returns the router tasks that have not come to where their log ended when the graph came:
+// what they have to file is waited for (E4).
+func (e *Engine) Behind() map[Source]int64 {
+	behind := map[Source]int64{}
+	for source, r := range e.routers {
+		if r.position < r.target && e.topics[source.Topic] != nil {
+			behind[source] = r.position
+		}
+	}
+	return behind
 }

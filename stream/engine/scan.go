@@ -98,7 +98,11 @@ func (e *Engine) scanOn(r *router, f *graph.FeaturePlan, s scanState) scanState 
 		records = append(records, record)
 		return true
 	})
-	for _, record := range records {
+	for i, record := range records {
+		if i > 0 && e.spent() { // what filing again writes is not known before: whole rows
+			s.cursor, s.done = record, false
+			break
+		}
 		e.rescan(r, f, record)
 	}
 	if s.done {

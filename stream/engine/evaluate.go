@@ -29,6 +29,7 @@ type evaluation struct {
 	seen     inputLog
 	last     judged
 	columns  []graph.Column
+	children ownScan
 
 	unsure      []graph.FieldSet // by dependency: fields that are read and not in force, suspect or still to come (S3)
 	single      [][]byte         // by dependency that is no group: its row

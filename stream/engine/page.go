@@ -242,7 +242,8 @@ func (m *pageMerge) run(stop, upper []byte) (next []byte) {
 	if len(m.from) == 0 {
 		m.input()
 	}
-	own := ownScan{ev: ev, base: len(base)}
+	own := &ev.children
+	own.begin(ev, len(base))
 	var until []byte // where the scan was ended; nil: nowhere
 	ev.e.scan(start, end, func(key, value []byte) bool {
 		return own.row(key, value, func(suffix []byte, s *stored) bool {
@@ -322,44 +323,50 @@ func (m *pageMerge) row(suffix []byte, s *stored) {
 }
 
 // ownScan gives the own rows of a scan one by one, of several record keys that are one sample
-// the latest (R2).
+// the latest (R2): those of a process that has not read a graph of other id columns yet are such, too.
 type ownScan struct {
-	ev     *evaluation
-	base   int
-	s      stored
-	held   stored
-	suffix []byte // of held
+	ev   *evaluation
+	base int
+	have bool // rows[held] is a row that has not been given
+	held int
+	rows [2]ownRow
+}
+
+// ownRow is a copy of one row. Its buffers are used again and again.
+type ownRow struct {
+	stored
+	suffix []byte
 	value  []byte
 }
 
+func (o *ownScan) begin(ev *evaluation, base int) { o.ev, o.base, o.have = ev, base, false }
+
 func (o *ownScan) row(key, value []byte, fn func(suffix []byte, s *stored) bool) bool {
-	suffix := key[o.base : len(key)-8-1]
-	if err := o.s.decodeHead(value); err != nil {
+	held, next := &o.rows[o.held], &o.rows[1-o.held]
+	next.suffix = append(next.suffix[:0], key[o.base:len(key)-8-1]...)
+	next.value = append(next.value[:0], value...)
+	if err := next.decodeHead(next.value); err != nil {
 		o.ev.e.fail(err)
 		return false
 	}
-	o.s.source = sourceOf(key)
-	if !o.ev.f.ManyKeys {
-		return fn(suffix, &o.s)
-	}
-	if o.value != nil && bytes.Equal(suffix, o.suffix) {
-		if !o.s.later(&o.held) {
+	next.source = sourceOf(key)
+	switch {
+	case !o.have:
+	case bytes.Equal(next.suffix, held.suffix):
+		if !next.later(&held.stored) {
 			return true
 		}
-	} else if o.value != nil && !fn(o.suffix, &o.held) {
-		o.value = nil
+	case !fn(held.suffix, &held.stored):
+		o.have = false
 		return false
 	}
-	o.suffix, o.value = slices.Clone(suffix), slices.Clone(value)
-	o.held = stored{}
-	o.ev.e.fail(o.held.decodeHead(o.value))
-	o.held.source = o.s.source
+	o.held, o.have = 1-o.held, true
 	return true
 }
 
 // flush gives the last row.
 func (o *ownScan) flush(fn func(suffix []byte, s *stored) bool) {
-	if o.value != nil {
-		fn(o.suffix, &o.held)
+	if o.have {
+		fn(o.rows[o.held].suffix, &o.rows[o.held].stored)
 	}
 }

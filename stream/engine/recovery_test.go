@@ -184,3 +184,51 @@ func TestRestoreEventTouches(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoKeysOfOneSample writes one sample under two record keys, as it looks to a process that has
+// not read a graph of other id columns yet: there is one event, of the later write.
+func TestTwoKeysOfOneSample(t *testing.T) {
+	h := pushAll(t, `{"features": [{"key": "v", "id_columns": ["a"], "fields": ["x"]}, {"key": "c", "id_columns": ["k"], "fields": ["x"],
+		"deps": [{"feature": "v", "lineage": {"expansion": ["a"]}}]}]}`)
+	e := newTestEngine(t, h[1], 1)
+	v, c := Source{Topic: "v"}, Source{Topic: "c"}
+	e.AddRouter(v, 0, 0, 1)
+	e.AddRouter(c, 0, 0, 1)
+	e.AddResolver(0)
+	given := 0
+	settle := func() {
+		for range 4 {
+			if _, err := e.Work(1000); err != nil {
+				t.Fatal(err)
+			}
+			for ; given < len(e.out.Rows); given++ {
+				if err := e.Resolve(0, e.out.Rows[given].Key, e.out.Rows[given].Value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	route(t, e, v, testWrite(0, "v1", map[string]int64{"a": 1}, "x"))
+	route(t, e, c, testWrite(0, "one", map[string]int64{"a": 1, "k": 2}, "x"))
+	route(t, e, c, testWrite(1, "other", map[string]int64{"a": 1, "k": 2}, "x"))
+	settle()
+	route(t, e, v, testWrite(1, "v1", map[string]int64{"a": 1}, "x")) // all is visited again
+	settle()
+	for _, key := range []string{"one", "other"} {
+		route(t, e, c, &Write{Offset: 2, Key: []byte(key), Delete: true})
+	}
+	settle()
+	sample, gone := 0, 0
+	for _, event := range e.out.Events {
+		switch {
+		case string(event.Key) != `{"a":1,"k":2}`:
+		case event.Digest == 0:
+			gone++
+		default:
+			sample++
+		}
+	}
+	if sample != 1 || gone != 1 {
+		t.Errorf("%d events of the sample, %d tombstones", sample, gone)
+	}
+}

@@ -50,6 +50,9 @@ func makeEvent(e *engine.Event) *simEvent {
 		}
 		a.expected.text += b.Expected.Provenance
 	}
+	if f := b.Failure; f != nil {
+		a.failure = &oracleFailure{attempt: f.Attempt, kind: f.Type, message: f.Message}
+	}
 	event := &simEvent{key: string(e.Key), scope: e.Scope, content: a.content(), digest: e.Digest, body: b}
 	if a.status.Work() {
 		event.id = b.EventID
@@ -110,12 +113,19 @@ func (c *cluster) check() error {
 	want := c.oracle.answers()
 	var faults []error
 	for k, a := range want {
-		e := got[k]
+		e, work := got[k], ""
+		if a.status.Work() {
+			work = a.work(k)
+		}
+		// Whether a failure is of the present work its event id says (S12), which checkWork holds against the work.
+		if f := c.oracle.failures[k]; f != nil && e != nil && work != "" && f.id == e.id {
+			a.fail(f)
+		}
 		if e == nil || e.content != a.content() {
 			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.feature, k.key, e, a.content()))
 			continue
 		}
-		if err := c.checkWork(k, a, e); err != nil {
+		if err := c.checkWork(k, a, e, work); err != nil {
 			faults = append(faults, err)
 		}
 		if names, values, err := graph.ParseKeyJSON([]byte(k.key)); err != nil || !slices.Equal(names, a.names) || !slices.Equal(values, a.values) {
@@ -150,11 +160,10 @@ func compareText(a, b string) int {
 
 // checkWork holds the id of work against all ids so far (E3): one id is of equal work, and equal work
 // has one id, as long as no push changes ids or the columns of the join, or their order.
-func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent) error {
-	if !a.status.Work() {
+func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent, work string) error {
+	if work == "" {
 		return nil
 	}
-	work := a.work(k)
 	f := c.plan().Feature(k.feature)
 	placed := fmt.Sprint(work, a.expected.ids, f.Layout, f.IDs)
 	for _, d := range f.Deps {

@@ -35,6 +35,9 @@ type epochOptions struct {
 	ending ending
 	take   *tasks // taken over: recovery
 	defers bool   // recovery leaves the work to later epochs
+
+	first     func(e *engine.Engine) error // done at the start of the epoch
+	committed func()                       // called once what the epoch puts out is in the logs
 }
 
 // routed is a record that an epoch has routed: the answer counts once it is committed.
@@ -86,6 +89,11 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 			return false, err
 		}
 	}
+	if o.first != nil {
+		if err := o.first(e); err != nil {
+			return false, err
+		}
+	}
 	done, err := c.feed(p, o, reads, routes)
 	if err != nil {
 		return false, err
@@ -115,6 +123,9 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 	}
 	if err := c.produce(p, out); err != nil {
 		return busy, err
+	}
+	if o.committed != nil {
+		o.committed()
 	}
 	maps.Copy(c.committed, routes)
 	if err := c.commitRouted(done); err != nil {

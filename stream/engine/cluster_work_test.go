@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -42,8 +43,6 @@ func (c *cluster) answerEvent(m *writeMaker, r *rand.Rand, feature graph.Feature
 		return c.deleteSample(feature, f.IDs, b.ID)
 	case !status.Work():
 		return false
-	case e.scope == graph.ScopeInput && f.Expands && status == graph.Stale:
-		return false // the events of the children say the same
 	}
 	names, values, err := graph.ParseKeyJSON([]byte(e.key))
 	if err != nil || slices.ContainsFunc(values, func(v graph.Value) bool { return !v.Usable() }) {
@@ -57,13 +56,73 @@ func (c *cluster) answerEvent(m *writeMaker, r *rand.Rand, feature graph.Feature
 		c.answerSample(m, r, f, columns, b, careless)
 		return true
 	}
-	for range 1 + r.IntN(3)*r.IntN(2) {
-		child := maps.Clone(columns)
-		for _, id := range f.Suffix {
-			child[id] = pick(r, m.domain[id])
-		}
-		c.answerSample(m, r, f, child, b, careless)
+	if f.Expands {
+		return c.answerExpansion(m, r, f, columns, e, careless)
 	}
+	for _, id := range f.Suffix {
+		columns[id] = pick(r, m.domain[id])
+	}
+	c.answerSample(m, r, f, columns, b, careless)
+	return true
+}
+
+// answerExpansion expands a parent (again): it writes the children that are there, or new ones, and
+// sometimes, always where that is required or there is one, the record of how many there are (S7).
+func (c *cluster) answerExpansion(m *writeMaker, r *rand.Rand, f *graph.FeaturePlan, columns map[string]graph.Value, e *simEvent, careless bool) bool {
+	g := c.oracle.newest()
+	spec := g.Feature(f.Key)
+	if spec == nil {
+		return false
+	}
+	join := joinOf(g.Graph, spec)
+	if !join.expands || !slices.Equal(join.match, f.Match) || !slices.Equal(join.suffix, f.Suffix) {
+		return false // the event is of an earlier graph
+	}
+	at := func(s oracleSample) bool {
+		return !slices.ContainsFunc(join.match, func(id string) bool { return s.columns[id] != columns[id] })
+	}
+	var children []map[string]graph.Value
+	for _, s := range c.oracle.samples(spec) {
+		if at(s) {
+			child := maps.Clone(columns)
+			for _, id := range join.suffix {
+				child[id] = s.columns[id]
+			}
+			children = append(children, child)
+		}
+	}
+	group := slices.ContainsFunc(c.oracle.groups(spec, join), at)
+	if len(children) == 0 && (!group || chance(r, 50)) {
+		for range 1 + r.IntN(3)*r.IntN(2) {
+			child := maps.Clone(columns)
+			for _, id := range join.suffix {
+				child[id] = pick(r, m.domain[id])
+			}
+			if !slices.ContainsFunc(children, func(o map[string]graph.Value) bool { return maps.Equal(o, child) }) {
+				children = append(children, child)
+			}
+		}
+	}
+	for _, child := range children {
+		if !careless || !chance(r, 20) {
+			c.answerSample(m, r, f, maps.Clone(child), e.body, careless)
+		}
+	}
+	if !group && !join.receipts && !chance(r, 30) {
+		return true
+	}
+	n := len(children)
+	if careless && chance(r, 20) {
+		n = r.IntN(4)
+	}
+	rec := record(columns)
+	rec.FeatureVersion, rec.Children = graph.String(f.Version), graph.Int(int64(n))
+	provenance := map[string]string{}
+	for i, field := range f.Fields {
+		provenance[field.Struct] = e.body.Expected.Fields[i]
+	}
+	fillMaps(rec, provenance, nil)
+	c.produceSample(f.Key, &engine.Write{Key: m.recordKey(string(f.Key), join.match, columns), Record: rec})
 	return true
 }
 
@@ -129,4 +188,78 @@ func (c *cluster) complete(m *writeMaker) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// request asks for rows of a feature again, when all is quiet (S10). Every router task of it marks
+// what lies below the end of its log now.
+func (c *cluster) request(feature graph.FeatureKey) error {
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	var filter *graph.Filter
+	if chance(c.r, 60) {
+		var err error
+		if filter, err = graph.ParseFilter(pick(c.r, []string{"a = 1", "n > 1", "freshline_children >= 0", "k IS NULL", "s = '1' OR b = 2"})); err != nil {
+			return err
+		}
+	}
+	for _, source := range c.sources {
+		if source.Topic != string(feature) {
+			continue
+		}
+		if err := c.assign(); err != nil {
+			return err
+		}
+		end := c.samples[source].end
+		o := epochOptions{budget: c.budget(), first: func(e *engine.Engine) error {
+			_, err := e.Request(source, filter, end)
+			return err
+		}, committed: func() {
+			c.oracle.request(feature, filter, func(row *oracleRow) bool { return row.partition == source.Partition && row.offset < end })
+		}}
+		if chance(c.r, 10) {
+			o.ending = pick(c.r, []ending{endAbort, endBefore, endBetween})
+		}
+		if _, err := c.epoch(c.routers[source], o); err != nil {
+			return fmt.Errorf("request: %w", err)
+		}
+	}
+	return nil
+}
+
+// fail says of some work that it could not be done, or takes that back (S12).
+func (c *cluster) fail() error {
+	events, err := c.answered()
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	keys := slices.SortedFunc(maps.Keys(events), func(a, b answerKey) int { return compareText(string(a.feature)+a.key, string(b.feature)+b.key) })
+	k := pick(c.r, keys)
+	e := events[k]
+	if e.id == "" {
+		return nil
+	}
+	p := pick(c.r, c.processes)
+	c.readGraphs(p, len(c.histories)-1)
+	if f := c.plan().Feature(k.feature); f == nil || f.Shape.Name != e.body.Feature.Shape.Name {
+		return nil
+	}
+	failure := &engine.Failure{EventID: e.id, Attempt: int64(c.r.IntN(3)), Type: pick(c.r, []string{"Timeout", "DecodeError"}), Message: "no"}
+	switch c.r.IntN(8) {
+	case 0:
+		failure = nil
+	case 1:
+		failure.EventID = "00112233445566778899aabbccddeeff"
+	}
+	o := epochOptions{budget: c.budget(), first: func(e *engine.Engine) error { return e.Fail(k.feature, []byte(k.key), failure) }, committed: func() {
+		delete(c.oracle.failures, k)
+		if failure != nil {
+			c.oracle.failures[k] = &oracleFailure{id: failure.EventID, attempt: failure.Attempt, kind: failure.Type, message: failure.Message}
+		}
+	}}
+	if chance(c.r, 10) {
+		o.ending = pick(c.r, []ending{endAbort, endBefore, endBetween})
+	}
+	_, err = c.epoch(p, o)
+	return err
 }

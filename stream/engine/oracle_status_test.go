@@ -35,6 +35,7 @@ type answer struct {
 // oracleFailure is what a worker said of a piece of work (S12): of the work itself, or of its event id.
 type oracleFailure struct {
 	work, id      string
+	attempt       int64
 	kind, message string
 }
 
@@ -47,7 +48,7 @@ func (a *answer) fail(f *oracleFailure) {
 func (a *answer) content() string {
 	text := a.outcome()
 	if a.failure != nil {
-		text += fmt.Sprintf(" failure %q %q", a.failure.kind, a.failure.message)
+		text += fmt.Sprintf(" failure %d %q %q", a.failure.attempt, a.failure.kind, a.failure.message)
 	}
 	return text
 }

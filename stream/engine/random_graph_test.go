@@ -37,6 +37,7 @@ type specDep struct {
 	Lineage  map[string]any    `json:"lineage,omitempty"`
 	Optional bool              `json:"optional,omitempty"`
 	Mapping  map[string]any    `json:"fields_mapping,omitempty"`
+	Receipts string            `json:"receipts,omitempty"`
 }
 
 func (g *specGraph) clone() *specGraph {
@@ -231,7 +232,10 @@ func (m *graphMaker) dep(up *specFeature, chain []string, expands bool) (*specDe
 // view gives a dependency filters, a select, renames of user columns, a mapping, and makes it optional.
 func (m *graphMaker) view(d *specDep) {
 	r := m.r
-	d.Filters, d.Select, d.Mapping, d.Optional = nil, nil, nil, chance(r, 25)
+	d.Filters, d.Select, d.Mapping, d.Optional, d.Receipts = nil, nil, nil, chance(r, 25), ""
+	if _, ok := d.Lineage["expansion"]; ok && chance(r, 20) {
+		d.Receipts = "required"
+	}
 	for range r.IntN(3) * r.IntN(2) {
 		d.Filters = append(d.Filters, pick(r, []string{
 			"n > 1", "s = '2'", "a = 1", "n IS NOT NULL", "b != 2", "n IN (1, 2.0)", "NOT s = '1'", "n = 1 OR k = 2", "c <= 2 AND TRUE",

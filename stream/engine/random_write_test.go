@@ -118,7 +118,18 @@ func (m *writeMaker) write(r *rand.Rand, o *oracle, spec *graph.Feature) *engine
 	if chance(r, 3) {
 		columns[pick(r, spec.IDColumns)] = pick(r, []graph.Value{graph.Null(), graph.Double(1)})
 	}
+	key := m.recordKey(string(spec.Key), spec.IDColumns, columns)
 	rec := record(columns)
+	if join := joinOf(o.newest().Graph, spec); join.expands && chance(r, 15) { // a group record (S7)
+		for _, id := range some(r, join.suffix, len(join.suffix)-r.IntN(len(join.suffix))*r.IntN(2)) {
+			delete(columns, id)
+		}
+		key = m.recordKey(string(spec.Key), join.match, columns)
+		rec = record(columns)
+		rec.Children = pick(r, []graph.Value{graph.Int(0), graph.Int(1), graph.Int(2), graph.Int(2), graph.Int(-1), graph.String("1"), graph.Null()})
+	} else if chance(r, 3) {
+		rec.Children = pick(r, []graph.Value{graph.Int(1), graph.Double(1)})
+	}
 	var fields map[graph.FieldKey]string
 	newest := o.newest().versions[spec.Key]
 	switch n := r.IntN(100); {
@@ -152,7 +163,7 @@ func (m *writeMaker) write(r *rand.Rand, o *oracle, spec *graph.Feature) *engine
 	}
 	fillMaps(rec, provenance, data)
 	m.spoil(r, rec)
-	w := &engine.Write{Key: m.recordKey(string(spec.Key), spec.IDColumns, columns), Record: rec, Time: int64(r.IntN(1000))}
+	w := &engine.Write{Key: key, Record: rec, Time: int64(r.IntN(1000))}
 	if chance(r, 2) {
 		w.Record = nil // a payload that is no record
 	}
@@ -183,8 +194,15 @@ func (m *writeMaker) spoil(r *rand.Rand, rec *graph.Record) {
 }
 
 // remove makes a delete: a tombstone, or a record that says so.
-func (m *writeMaker) remove(r *rand.Rand, feature string, ids []string, columns map[string]graph.Value) *engine.Write {
-	w := &engine.Write{Key: m.recordKey(feature, ids, columns), Delete: true}
+func (m *writeMaker) remove(r *rand.Rand, o *oracle, spec *graph.Feature) *engine.Write {
+	columns, ids := m.columns(r, spec.IDColumns), spec.IDColumns
+	if join := joinOf(o.newest().Graph, spec); join.expands && chance(r, 25) {
+		ids = join.match
+		for _, id := range join.suffix {
+			delete(columns, id)
+		}
+	}
+	w := &engine.Write{Key: m.recordKey(string(spec.Key), ids, columns), Delete: true}
 	if chance(r, 50) {
 		w.Record = record(columns)
 		if chance(r, 50) {

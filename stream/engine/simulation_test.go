@@ -42,11 +42,11 @@ func newHistory(seed uint64) *history {
 		kind   string
 		weight int
 	}{
-		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10},
+		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 1},
 		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
 	}
 	if chance(r, 30) { // no faults
-		weights = weights[:9]
+		weights = weights[:11]
 	}
 	total := 0
 	for _, w := range weights {
@@ -131,6 +131,12 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		}
 	case "worker":
 		c.worker(m, r, true, 1+r.IntN(6))
+	case "fail":
+		return c.fail()
+	case "request":
+		if len(features) > 0 {
+			return c.request(pick(r, features).Key)
+		}
 	case "epoch":
 		if err := c.assign(); err != nil {
 			return err
@@ -176,7 +182,7 @@ func (c *cluster) writes(kind string, m *writeMaker, features []*graph.Feature) 
 			}
 		}
 		if kind == "delete" {
-			c.produceSample(spec.Key, m.remove(r, string(spec.Key), spec.IDColumns, m.columns(r, spec.IDColumns)))
+			c.produceSample(spec.Key, m.remove(r, c.oracle, spec))
 		} else {
 			c.produceSample(spec.Key, m.write(r, c.oracle, spec))
 		}

@@ -29,7 +29,17 @@ func (c *cluster) produceEvent(e *engine.Event) error {
 	case before != nil && event != nil && before.digest == event.digest:
 		return fmt.Errorf("E1: the digest is the same for %s: %s, then %s", name, before, event)
 	}
+	k := answerKey{e.Feature, string(e.Key)}
+	if q, ok := c.live[k]; ok && q != e.Partition && event != nil {
+		return fmt.Errorf("E2: an event for %s while partition %d has one: %s", name, q, event)
+	}
+	if event != nil {
+		c.live[k] = e.Partition
+	} else if c.live[k] == e.Partition {
+		delete(c.live, k)
+	}
 	c.events++
+	c.recent = append(c.recent, emitted{k, e.Partition, event})
 	c.last[name] = event
 	log := c.stale[e.Feature][e.Partition]
 	log.append(simRecord{offset: c.seq, key: string(e.Key), event: event, gone: event == nil})
@@ -207,4 +217,48 @@ func (c *cluster) checkCounts(want map[answerKey]*answer) error {
 		}
 	}
 	return nil
+}
+
+// checkStep checks what was emitted since a graph was pushed while all was quiet: nothing but what
+// holds in the end, once, and before it tombstones at most of keys that have moved or whose columns
+// have changed (E4).
+func (c *cluster) checkStep(before map[graph.FeatureKey]uint64) error {
+	told := map[answerKey]bool{}
+	final, err := c.answered()
+	if err != nil {
+		return err
+	}
+	for _, r := range c.recent {
+		end := final[r.answerKey]
+		if r.event == nil {
+			if f := c.plan().Feature(r.feature); end != nil && f != nil && before[r.feature] == f.Shape.Name {
+				return fmt.Errorf("E4: a tombstone for %v, which is %s in the end", r.answerKey, end)
+			}
+			continue
+		}
+		if told[r.answerKey] || end == nil || end.content != r.event.content || end.id != r.event.id {
+			return fmt.Errorf("E4: after a graph %v is told to be %s; in the end it is %s", r.answerKey, r.event, end)
+		}
+		told[r.answerKey] = true
+	}
+	return nil
+}
+
+// step pushes a graph while all is quiet, and waits until it is again.
+func (c *cluster) step(push func()) error {
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	before := map[graph.FeatureKey]uint64{}
+	if len(c.histories) > 1 {
+		for _, f := range c.plan().Features {
+			before[f.Key] = f.Shape.Name
+		}
+	}
+	c.recent = nil
+	push()
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	return c.checkStep(before)
 }

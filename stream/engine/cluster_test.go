@@ -37,6 +37,8 @@ type cluster struct {
 
 	oracle   *oracle
 	last     map[string]*simEvent // by feature, partition and key: the last record, nil for a tombstone
+	live     map[answerKey]int32  // the partition that has the event of a key
+	recent   []emitted            // since it was last emptied
 	ids      map[string]string    // work → event id
 	works    map[string]string    // event id → work
 	events   int                  // emitted
@@ -78,6 +80,13 @@ type simEvent struct {
 	body    *engine.Body
 }
 
+// emitted is an event where it was emitted; nil: a tombstone.
+type emitted struct {
+	answerKey
+	q     int32
+	event *simEvent
+}
+
 func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, badger bool) *cluster {
 	c := &cluster{
 		t: t, r: r, partitions: partitions, badger: badger, seq: 1,
@@ -85,7 +94,7 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
 		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
-		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, ids: map[string]string{}, works: map[string]string{},
+		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, live: map[answerKey]int32{}, ids: map[string]string{}, works: map[string]string{},
 		trace: func(string, ...any) {},
 	}
 	for range partitions {

@@ -42,11 +42,11 @@ func newHistory(seed uint64) *history {
 		kind   string
 		weight int
 	}{
-		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 1},
+		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 1}, {"step", 2},
 		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
 	}
 	if chance(r, 30) { // no faults
-		weights = weights[:11]
+		weights = weights[:12]
 	}
 	total := 0
 	for _, w := range weights {
@@ -116,6 +116,14 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		parsed = g.first(size)
 	case kind == "push":
 		parsed = g.next()
+	case kind == "step" && g.now != nil:
+		if parsed = g.next(); parsed == nil {
+			return nil
+		}
+		return c.step(func() {
+			c.trace("  graph %s", g.now.text())
+			c.push(parsed)
+		})
 	case g.now == nil:
 		return nil
 	}

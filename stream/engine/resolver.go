@@ -176,18 +176,31 @@ func causeOf(source Source, next, old []byte) Origin {
 	return Origin{Topic: source.Topic, Partition: source.Partition, Offset: s.offset, Time: s.time, Trace: s.trace}
 }
 
-// indexByID keeps the match key of a sample whose ids do not hold it.
+// indexByID keeps under the ids of a sample where it is, where its ids do not hold its match key.
+// For a time there may be several places: rows are read in any order, and one that moves is met
+// where it arrives before it is met where it left.
 func (e *Engine) indexByID(r *resolver, edge *graph.Edge, match, suffix []byte, there bool) {
 	vals := values(values(nil, match), suffix)
-	ids := graph.AppendTuple(nil, edge.Upstream.Shape.SampleIDs(nil, vals)...)
-	key := append(append(partKey(nil, r.q, partByID), edge.Name[:]...), ids...)
+	key := append(byIDKey(r.q, edge, edge.Upstream.Shape.SampleIDs(nil, vals)), match...)
 	if there {
-		e.st.Set(key, match)
+		e.st.Set(key, nil)
 		return
 	}
-	if at, ok := e.get(key); ok && bytes.Equal(at, match) {
+	join, rest, ok := cut(match, edge.K)
+	if !ok {
+		return
+	}
+	own := append(append(joinedKey(nil, r.q, join, sectionRows, edge.Name[:]), rest...), suffix...)
+	own = append(own, tupleEnd)
+	if e.first(own, prefixAbove(own)) == nil { // no other record key has it there (R2)
 		e.st.Delete(key)
 	}
+}
+
+// byIDKey is the prefix of the places of a sample.
+func byIDKey(q int32, edge *graph.Edge, ids []graph.Value) []byte {
+	key := append(partKey(nil, q, partByID), edge.Name[:]...)
+	return append(graph.AppendTuple(key, ids...), tupleEnd)
 }
 
 // The children of one parent that are judged alike are a class: their number is kept under

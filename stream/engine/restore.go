@@ -197,17 +197,29 @@ func (e *Engine) ByID(view state.Reader, q int32, feature graph.FeatureKey, ids 
 		return nil, ErrUnknownFeature
 	}
 	match, suffix := f.Shape.FromIDs(ids)
+	places := [][]graph.Value{match}
 	if match == nil {
-		key := append(append(partKey(nil, q, partByID), f.Own.Name[:]...), graph.AppendTuple(nil, ids...)...)
-		at, ok, err := view.Get(key)
-		if err != nil || !ok {
+		places = nil
+		prefix := byIDKey(q, f.Own, ids)
+		if err := view.Scan(prefix, prefixAbove(prefix), func(key, _ []byte) bool {
+			places = append(places, values(nil, key[len(prefix):]))
+			return true
+		}); err != nil {
 			return nil, err
 		}
-		match = values(nil, at)
 	}
 	var found *Sample
-	err := e.samples(view, q, f, match, suffix, func(s *Sample) bool { found = s; return false })
-	return found, err
+	for _, match := range places {
+		if err := e.samples(view, q, f, match, suffix, func(s *Sample) bool {
+			if found == nil || s.Offset > found.Offset {
+				found = s
+			}
+			return true
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // ByParent calls fn for the samples of a feature with a match key (values in the order of the

@@ -25,7 +25,7 @@ import (
 //	'S' q 'H' edge task                     marks of hydration
 //	'S' q 'T' name                          it has taken back what it had under an earlier join key
 //	'S' q 'D' feature columns prefix 0x00 suffix   dirty keys (dirty.go)
-//	'S' q 'I' edge ids                      the match key of a sample, where its ids do not hold it
+//	'S' q 'I' edge ids 0x00 match           where a sample is, where its ids do not hold its match key
 //	'S' q 'K' K 0x00 0x01 edge rest 0x00 source    rows
 //	'S' q 'K' K 0x00 0x02 edge rest 0x00 digest    children of one parent that are alike (class.go)
 //	'S' q 'K' K 0x00 0x03 shape rest 0x00 suffix   what was last emitted (page.go)

@@ -152,7 +152,7 @@ func (c *cluster) check() error {
 		}
 	}
 	if len(faults) == 0 {
-		return c.checkCounts(want)
+		return errors.Join(c.checkCounts(want), c.checkSamples())
 	}
 	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
 	return errors.Join(faults[:min(len(faults), 5)]...)
@@ -261,4 +261,43 @@ func (c *cluster) step(push func()) error {
 		return err
 	}
 	return c.checkStep(before)
+}
+
+// checkSamples looks every sample up by its ids, in the partition where it lies.
+func (c *cluster) checkSamples() error {
+	readers := map[*process]state.ReadCloser{}
+	defer func() {
+		for _, r := range readers {
+			_ = r.Close()
+		}
+	}()
+	for _, p := range c.processes {
+		r, err := p.store.Reader()
+		if err != nil {
+			return err
+		}
+		readers[p] = r
+	}
+	for _, f := range c.plan().Features {
+		for _, s := range c.oracle.samples(f.Spec) {
+			var join []graph.Value
+			for _, column := range f.Layout[:f.K] {
+				if v := s.columns[column]; v.Usable() {
+					join = append(join, v)
+				} else {
+					join = append(join, graph.Null())
+				}
+			}
+			q := graph.Partition(graph.AppendTuple(nil, join...), c.partitions)
+			p := c.resolvers[q]
+			if p == nil {
+				continue
+			}
+			found, err := p.engine.ByID(readers[p], q, f.Key, s.ids)
+			if err != nil || found == nil || found.Offset != s.offset || found.Source.Partition != s.partition {
+				return fmt.Errorf("%s %v of offset %d: found in partition %d is %+v, %w", f.Key, s.ids, s.offset, q, found, err)
+			}
+		}
+	}
+	return nil
 }

@@ -184,4 +184,3 @@ func TestRestoreEventTouches(t *testing.T) {
 		}
 	}
 }
-

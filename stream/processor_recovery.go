@@ -53,7 +53,8 @@ func (p *Processor) recover(ctx context.Context, tasks []task) error {
 	return nil
 }
 
-// recoverAll recovers every task from its logs again.
+// recoverAll recovers every task from its logs again, under the newest graph: whoever fenced us off may have
+// emitted under it.
 func (p *Processor) recoverAll(ctx context.Context) error {
 	tasks := slices.SortedFunc(maps.Keys(p.tasks), task.compare)
 	for _, t := range tasks {
@@ -62,7 +63,18 @@ func (p *Processor) recoverAll(ctx context.Context) error {
 		}
 	}
 	p.held = nil
-	return p.recover(ctx, tasks)
+	if err := p.syncGraphs(ctx); err != nil {
+		return err
+	}
+	wanted := tasks[:0]
+	for _, t := range tasks {
+		if p.wanted[t.topic] {
+			wanted = append(wanted, t)
+		} else {
+			p.parked[t] = true
+		}
+	}
+	return p.recover(ctx, wanted)
 }
 
 func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {

@@ -72,6 +72,15 @@ func (p *Processor) takeChanges(ctx context.Context) error {
 			}
 		}
 	}
+	if len(come) > 0 {
+		// The owner before may have known a newer graph, and have emitted for features that only it has.
+		if err := p.syncGraphs(ctx); err != nil {
+			return err
+		}
+		if err := p.followGraph(ctx); err != nil {
+			return err
+		}
+	}
 	var list []task
 	for t := range come {
 		switch {

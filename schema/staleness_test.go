@@ -76,7 +76,7 @@ func TestStalenessRefuses(t *testing.T) {
 		payload []byte
 		want    error
 	}{
-		"no framing":         {good[singleObjectHeader:], ErrBadBytes},
+		"no framing":         {append([]byte{0xff}, good[singleObjectHeader:]...), ErrBadBytes},
 		"cut":                {good[:len(good)-1], ErrBadBytes},
 		"longer":             {append(good[:len(good):len(good)], 0), ErrBadBytes},
 		"other fingerprint":  {append(SingleObjectFrame(1).Append(nil), good[singleObjectHeader:]...), ErrUnknownSchema},

@@ -35,6 +35,10 @@ type ProcessorOptions struct {
 	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
 	CommitInterval time.Duration
 
+	// Hold is how long work that could still be about to change is held back in the gate settled, for each step
+	// through rows that the news of that takes, 1 ms to 1 min. Default: two commit intervals.
+	Hold time.Duration
+
 	// Registry is the schema registry of the cluster, if samples are in the Confluent wire format.
 	// Default: none; schemas are found in the schema topic. Records in either framing are read.
 	Registry *schema.Registry
@@ -59,6 +63,7 @@ type EpochStats struct {
 	RowsOut     int // records of rows written
 	Events      int // staleness records, tombstones among them
 	DeadLetters int
+	Slipped     int          // keys that were offered and wait after all, since Hold was too short
 	Reads       state.Reads  // of Badger
 	Writes      state.Writes // of Badger
 	Took        time.Duration
@@ -68,6 +73,7 @@ const (
 	minCommitInterval     = 10 * time.Millisecond // commit_min: an idle process commits no more often
 	defaultCommitInterval = 100 * time.Millisecond
 	maxCommitInterval     = 5 * time.Second
+	maxHold               = time.Minute
 
 	epochRecords = 5000    // polled for one epoch, at most
 	epochKeys    = 20_000  // evaluated in one epoch, about
@@ -95,6 +101,12 @@ func (o *ProcessorOptions) check() error {
 	}
 	if o.CommitInterval < minCommitInterval || o.CommitInterval > maxCommitInterval {
 		return fmt.Errorf("commit interval %s is not from %s to %s", o.CommitInterval, minCommitInterval, maxCommitInterval)
+	}
+	if o.Hold == 0 {
+		o.Hold = 2 * o.CommitInterval
+	}
+	if o.Hold < time.Millisecond || o.Hold > maxHold {
+		return fmt.Errorf("hold %s is not from 1ms to %s", o.Hold, maxHold)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -262,6 +274,7 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 	p.produced = make([]int64, p.partitions)
 	p.engine = engine.New(engine.Config{
 		Partitions: p.partitions,
+		Hold:       p.o.Hold.Milliseconds(),
 		Topic:      func(f *graph.FeaturePlan) string { return p.o.Namespace.Sample(f.Spec) },
 	})
 	return nil

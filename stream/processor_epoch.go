@@ -95,6 +95,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 			ep.rest = append(ep.rest, *rest)
 		}
 	}
+	p.engine.SetTime(time.Now().UnixMilli())
 	more, err := p.engine.Work(epochKeys)
 	if err != nil {
 		return nil, err
@@ -122,6 +123,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		}
 		records = append(records, record)
 	}
+	ep.stats.Slipped = out.Slipped
 	ep.stats.RowsOut, ep.stats.Events, ep.stats.DeadLetters = len(out.Rows), len(out.Events), len(ep.letters)
 	return append(records, ep.letters...), nil
 }

@@ -31,7 +31,7 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.collect(ctx); err != nil {
 			return err
 		}
-		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more {
+		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more && !p.due() {
 			continue
 		}
 		if err := p.runEpoch(ctx); err != nil {
@@ -39,6 +39,12 @@ func (p *Processor) loop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// due reports whether the engine has held work back long enough.
+func (p *Processor) due() bool {
+	next := p.engine.NextDue()
+	return next > 0 && next <= time.Now().UnixMilli()
 }
 
 // watchGraphs wakes the loop when a graph has been pushed.
@@ -81,6 +87,9 @@ func (p *Processor) collect(ctx context.Context) error {
 	}
 	start := time.Now()
 	wait := idlePoll
+	if next := p.engine.NextDue(); next > 0 {
+		wait = min(wait, max(time.Millisecond, time.Until(time.UnixMilli(next))))
+	}
 	if p.more && len(p.tasks) > 0 {
 		wait = time.Millisecond
 	}

@@ -216,6 +216,9 @@ func (r *recovery) take(ctx context.Context, record *kgo.Record) error {
 		if err := p.resolve(ctx, record); err != nil {
 			return err
 		}
+		if err := p.engine.RestoreTold(record.Partition, record.Key, record.Value); err != nil {
+			return err
+		}
 	}
 	if source, ok := engine.SourceOf(record.Key); ok {
 		if begin, ok := r.records[task{source.Topic, source.Partition}]; ok && record.Offset >= begin.logs.get(record.Topic, record.Partition) {

@@ -120,7 +120,12 @@ func (c *cluster) recovered(p *process, t *tasks) error {
 // recoverResolver lists what a resolver task reads: rows, and what was last emitted.
 func (c *cluster) recoverResolver(p *process, q int32) (logs []*recovering) {
 	from := p.store.resolvers[q]
-	logs = append(logs, &recovering{c.rows[q].from(from.rows), func(rec *simRecord) error { return c.resolve(p, q, *rec) }})
+	logs = append(logs, &recovering{c.rows[q].from(from.rows), func(rec *simRecord) error {
+		if err := c.resolve(p, q, *rec); err != nil {
+			return err
+		}
+		return p.engine.RestoreTold(q, []byte(rec.key), rec.value)
+	}})
 	for _, feature := range sortedFeatures(c.stale) {
 		logs = append(logs, &recovering{c.stale[feature][q].from(from.stale), func(rec *simRecord) error {
 			digest := uint64(0)

@@ -90,7 +90,7 @@ type emitted struct {
 func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, badger bool) *cluster {
 	c := &cluster{
 		t: t, r: r, partitions: partitions, badger: badger, seq: 1,
-		histories: []*graph.History{graph.NewHistory(graph.Defaults{})},
+		histories: []*graph.History{graph.NewHistory(graph.Defaults{Gate: graph.GateImmediate})},
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
 		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),

@@ -20,7 +20,6 @@ type Local struct {
 
 // NewLocal returns a Local without a graph.
 func NewLocal(defaults graph.Defaults) *Local {
-	defaults.Settled = true
 	return &Local{
 		history: graph.NewHistory(defaults),
 		engine:  New(Config{Partitions: 1, Topic: localTopic}),

@@ -24,12 +24,17 @@ import (
 //	'S' q 'W'                               its sweep (sweep.go)
 //	'S' q 'H' edge task                     marks of hydration
 //	'S' q 'T' name                          it has taken back what it had under an earlier join key
-//	'S' q 'D' feature columns prefix 0x00 suffix   dirty keys (dirty.go)
+//	'S' q 'D' feature columns prefix 0x00 suffix   dirty keys (job.go)
+//	'S' q 'P' feature columns prefix 0x00 suffix   held keys (held.go)
+//	'S' q 'J' name partition                marks of what partitions have judged (judged.go)
 //	'S' q 'I' edge ids 0x00 match           where a sample is, where its ids do not hold its match key
 //	'S' q 'K' K 0x00 0x01 edge rest 0x00 source    rows
 //	'S' q 'K' K 0x00 0x02 edge rest 0x00 digest    children of one parent that are alike (class.go)
 //	'S' q 'K' K 0x00 0x03 shape rest 0x00 suffix   what was last emitted (page.go)
 //	'S' q 'K' K 0x00 0x04 shape rest 0x00 suffix   what a worker could not do (failure.go)
+//	'S' q 'K' K 0x00 0x05 edge rest 0x00 source matchhash   flags: what is suspect of a row (suspect.go)
+//	'S' q 'K' K 0x00 0x06 edge rest 0x00 shape match   what is still to come to a group
+//	'S' q 'K' K 0x00 0x07 name rest 0x00 tail   what was said of a row to others (told.go)
 //
 // All that one evaluation reads lies under one K, rows in the order in which an aggregation
 // concatenates, the children of a parent side by side.

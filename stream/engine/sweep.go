@@ -141,10 +141,6 @@ func (e *Engine) sweepJoin(r *resolver, s *sweep, join []byte) bool {
 			continue
 		}
 		j := &job{feature: f, prefix: slices.Clone(join), columns: f.K, all: true, cause: s.cause}
-		if e.spent() {
-			e.saveDirty(r, j, nil)
-			continue
-		}
 		e.runLive(r, j)
 	}
 	return true
@@ -175,11 +171,11 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		return true
 	}
 	if section == sectionTold {
-		return e.sweepTold(name, from, to, found)
+		return e.sweepTold(r, name, from, to, found)
 	}
 	edge := e.plan.Edge(graph.EdgeName(name))
-	if edge == nil {
-		return e.drop(from, to, nil)
+	if edge == nil || edge.Own && (section == sectionFlags && !edge.Flagged || section == sectionComing && !edge.Coming) {
+		return e.drop(from, to, nil) // flags on other edges their writers take back
 	}
 	if edge.Own {
 		found[edge.Upstream.Position()] = true
@@ -188,21 +184,6 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		found[reader.Feature.Position()] = true
 	}
 	return true
-}
-
-// sweepTold looks at what was said of a feature's rows, or of what is still to come of a shape (S3).
-func (e *Engine) sweepTold(name, from, to []byte, found []bool) bool {
-	if edge := e.plan.Edge(graph.EdgeName(name)); edge != nil && edge.Upstream.Watched {
-		found[edge.Upstream.Position()] = true
-		return true
-	}
-	if shape := e.shapes[binary.BigEndian.Uint64(name)]; shape != nil {
-		if f := e.plan.Feature(shape.Feature); f != nil && f.Shape.Name == shape.Name && f.Watched {
-			found[f.Position()] = true
-			return true
-		}
-	}
-	return e.drop(from, to, func(_, value []byte) { e.untell(value) })
 }
 
 // drop deletes a range, as far as the budget goes.

@@ -40,8 +40,9 @@
 //
 // A group record (S7) is an own row without own ids; it is counted apart from the children, and the
 // first page of a match key remembers whether the group was complete, so that all children are judged
-// again when that turns. A request (S10) marks the router's own rows, and so lies in rows. A
-// failure (S12) is a record of rows of its own, remembered whatever the graph. What is suspect
+// again when that turns. A request (S10) is run by every router task of its topic, a piece an epoch (request.go);
+// it marks the own rows, and so lies in rows. A failure (S12) is a record of rows of its own, filed
+// under every shape that has its key and remembered whatever the graph (Fail). What is suspect
 // (S3) is said in flags beside the rows (suspect.go); one task writes each, and remembers what it
 // has said. The flags of a partition's own edges are kept at once; others take the way of rows.
 //

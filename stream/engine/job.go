@@ -182,10 +182,14 @@ func decodeLap(value []byte) (l lap, cause Origin) {
 	if wrapped := b.take(1); wrapped != nil {
 		l.wrapped = wrapped[0] == 1
 	}
-	cause.Topic, cause.Partition = string(b.bytes()), int32(b.uvarint())
-	cause.Offset, cause.Time = b.varint(), b.varint()
-	cause.Trace = string(b.bytes())
-	return l, cause
+	return l, b.origin()
+}
+
+func (r *byteReader) origin() (o Origin) {
+	o.Topic, o.Partition = string(r.bytes()), int32(r.uvarint())
+	o.Offset, o.Time = r.varint(), r.varint()
+	o.Trace = string(r.bytes())
+	return o
 }
 
 // saveDirty keeps a job for later epochs.

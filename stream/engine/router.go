@@ -17,6 +17,7 @@ type router struct {
 	position   int64 // the next offset
 	committed  int64 // the same, as of the last commit
 	target     int64 // the end of the log when the graph came, or the task
+	waits      int64 // the bound of a request that it has not come to, 0 without one
 	partitions int32 // of the topic
 	worked     bool  // it has been given a record in this epoch
 	begun      bool  // the scan state has been looked at in this epoch
@@ -300,12 +301,12 @@ func (e *Engine) produceAll(k rowsKey, value []byte) {
 	}
 }
 
-// Behind returns the router tasks that have not come to where their log ended when the graph came:
-// what they have to file is waited for (E4).
+// Behind returns the router tasks that have not come to where their log ended when the graph came, or a
+// request: what they have to file is waited for (E4, S10).
 func (e *Engine) Behind() map[Source]int64 {
 	behind := map[Source]int64{}
 	for source, r := range e.routers {
-		if r.position < r.target && e.topics[source.Topic] != nil {
+		if r.position < max(r.target, r.waits) && e.topics[source.Topic] != nil {
 			behind[source] = r.position
 		}
 	}

@@ -13,6 +13,7 @@ const (
 	TopicRows       TopicKind = "rows"
 	TopicFailures   TopicKind = "failures"
 	TopicGraph      TopicKind = "graph"
+	TopicRequests   TopicKind = "requests"
 	TopicSchemas    TopicKind = "schemas"
 	TopicDeadLetter TopicKind = "deadletter"
 	TopicStaleness  TopicKind = "staleness"

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -82,6 +83,9 @@ func (e *Engine) Fail(feature graph.FeatureKey, key []byte, failure *Failure, o 
 	names, vals, err := graph.ParseKeyJSON(key)
 	if err != nil {
 		return &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("key of %s: %s", feature, err)}, nil
+	}
+	if !bytes.Equal(graph.AppendKeyJSON(nil, names, vals), key) {
+		return &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("key %.200s of %s is not written as the key of an event is; copy the bytes of that", key, feature)}, nil
 	}
 	value, err := failure.append(nil, o)
 	if err != nil {

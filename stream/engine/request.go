@@ -87,15 +87,18 @@ func (e *Engine) workRequests(r *router, f *graph.FeaturePlan) (more bool) {
 	at, _ := slices.BinarySearchFunc(list, s.next, func(q *Request, next int64) int { return int(min(max(q.Number-next, -1), 1)) })
 	for _, q := range list[at:] {
 		bound := q.Bounds[r.source.Partition]
+		if r.capped == q.Number+1 {
+			bound = r.cap
+		}
 		if q.Feature == f.Key && bound > 0 { // else the topic is of another feature now, and has no row of this one
 			if r.position < bound {
-				r.waits = bound
+				r.waits, r.waitsFor = bound, q.Number
 				return false
 			}
 			if e.spent() {
 				return true
 			}
-			if s = e.runRequest(r, q, s); len(s.cursor) > 0 {
+			if s = e.runRequest(r, q, bound, s); len(s.cursor) > 0 {
 				e.setRequestState(r, s)
 				return true
 			}
@@ -108,10 +111,9 @@ func (e *Engine) workRequests(r *router, f *graph.FeaturePlan) (more bool) {
 }
 
 // runRequest goes on with one request, as far as the budget goes; at its end the cursor is empty.
-func (e *Engine) runRequest(r *router, q *Request, s requestState) requestState {
+func (e *Engine) runRequest(r *router, q *Request, bound int64, s requestState) requestState {
 	prefix := taskKey(nil, prefixFiled, r.task)
 	from := append(slices.Clone(prefix), s.cursor...)
-	bound := q.Bounds[r.source.Partition]
 	var wanted [][]byte
 	s.cursor = nil
 	first := true

@@ -18,6 +18,9 @@ type router struct {
 	committed  int64 // the same, as of the last commit
 	target     int64 // the end of the log when the graph came, or the task
 	waits      int64 // the bound of a request that it has not come to, 0 without one
+	waitsFor   int64 // the number of that request
+	capped     int64 // the number of a request, and one: its bound is above the end of the log, which is cap
+	cap        int64
 	partitions int32 // of the topic
 	worked     bool  // it has been given a record in this epoch
 	begun      bool  // the scan state has been looked at in this epoch
@@ -47,6 +50,15 @@ func (e *Engine) SetTarget(source Source, end int64) {
 func (e *Engine) SetPosition(source Source, position int64) {
 	if r := e.routers[source]; r != nil {
 		r.position = max(r.position, position)
+	}
+}
+
+// ReachedEnd is SetPosition where that is the end of the log. A request that waits for more was not made with
+// an end of this log; it is taken to mean this one.
+func (e *Engine) ReachedEnd(source Source, end int64) {
+	e.SetPosition(source, end)
+	if r := e.routers[source]; r != nil && r.waits > end {
+		r.capped, r.cap = r.waitsFor+1, end
 	}
 }
 

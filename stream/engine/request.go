@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -34,11 +35,15 @@ type Done struct {
 }
 
 // requestState is how far a router task has come with requests ('Q'): uvarint number of the first one that it has
-// not done; the record key to go on with, empty: from the start.
+// not done; uvarint number of the last one of the pass that is under way; the record key to go on with, empty: no
+// pass is under way.
 type requestState struct {
-	next   int64
-	cursor []byte
+	next, last int64
+	cursor     []byte
 }
+
+// maxRequests bounds how many requests one pass runs, since each is held against each row.
+const maxRequests = 100
 
 // SetRequests says which requests there are, but for those that every task has done, in the order of their
 // numbers. All graphs that were pushed before the newest of them should be in force.
@@ -67,16 +72,18 @@ func (e *Engine) requestState(r *router) (s requestState) {
 		return s
 	}
 	b := byteReader{b: slices.Clone(value)}
-	s.next = int64(b.uvarint())
+	s.next, s.last = int64(b.uvarint()), int64(b.uvarint())
 	s.cursor = b.b
 	return s
 }
 
 func (e *Engine) setRequestState(r *router, s requestState) {
-	e.st.Set(taskKey(e.key[:0], prefixRequests, r.task), append(binary.AppendUvarint(nil, uint64(s.next)), s.cursor...))
+	value := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(s.next)), uint64(s.last))
+	e.st.Set(taskKey(e.key[:0], prefixRequests, r.task), append(value, s.cursor...))
 }
 
-// workRequests goes on with the requests of a task. It reports whether one is left that need not wait.
+// workRequests goes on with the requests of a task: those that need not wait share a pass. It reports whether one
+// is left that need not wait.
 func (e *Engine) workRequests(r *router, f *graph.FeaturePlan) (more bool) {
 	r.waits = 0
 	list := e.requests[r.source.Topic]
@@ -84,38 +91,67 @@ func (e *Engine) workRequests(r *router, f *graph.FeaturePlan) (more bool) {
 		return false
 	}
 	s := e.requestState(r)
-	at, _ := slices.BinarySearchFunc(list, s.next, func(q *Request, next int64) int { return int(min(max(q.Number-next, -1), 1)) })
-	for _, q := range list[at:] {
-		bound := q.Bounds[r.source.Partition]
-		if r.capped == q.Number+1 {
-			bound = r.cap
+	at, _ := slices.BinarySearchFunc(list, s.next, func(q *Request, next int64) int { return cmp.Compare(q.Number, next) })
+	for list = list[at:]; len(list) > 0; {
+		batch := e.ready(r, f, list, s)
+		if len(batch) == 0 {
+			return false
 		}
-		if q.Feature == f.Key && bound > 0 { // else the topic is of another feature now, and has no row of this one
-			if r.position < bound {
-				r.waits, r.waitsFor = bound, q.Number
-				return false
-			}
-			if e.spent() {
-				return true
-			}
-			if s = e.runRequest(r, q, bound, s); len(s.cursor) > 0 {
-				e.setRequestState(r, s)
-				return true
-			}
+		if e.spent() {
+			return true
 		}
-		s = requestState{next: q.Number + 1}
+		s.last = list[len(batch)-1].Number
+		if s = e.runRequests(r, batch, s); len(s.cursor) > 0 {
+			e.setRequestState(r, s)
+			return true
+		}
+		for _, q := range list[:len(batch)] {
+			e.out.Done = append(e.out.Done, Done{r.source, q.Number})
+		}
+		s = requestState{next: s.last + 1}
 		e.setRequestState(r, s)
-		e.out.Done = append(e.out.Done, Done{r.source, q.Number})
+		list = list[len(batch):]
 	}
 	return false
 }
 
-// runRequest goes on with one request, as far as the budget goes; at its end the cursor is empty.
-func (e *Engine) runRequest(r *router, q *Request, bound int64, s requestState) requestState {
+// asking is a request as it is held against the rows of one task.
+type asking struct {
+	*Request
+	below int64 // 0: it asks for nothing here
+}
+
+// ready returns the first requests of a list as far as they need not wait, and belong to the pass under way if there is one.
+func (e *Engine) ready(r *router, f *graph.FeaturePlan, list []*Request, s requestState) (batch []asking) {
+	for _, q := range list {
+		below := q.Bounds[r.source.Partition]
+		switch {
+		case len(batch) == maxRequests || len(s.cursor) > 0 && q.Number > s.last:
+			return batch
+		case q.Feature != f.Key: // the topic is of another feature now, and has no row of this one
+			below = 0
+		case r.capped == q.Number+1:
+			below = r.cap
+		case r.position < below:
+			if len(batch) == 0 {
+				r.waits, r.waitsFor = below, q.Number
+			}
+			return batch
+		}
+		batch = append(batch, asking{q, below})
+	}
+	return batch
+}
+
+// runRequests goes on with the pass of some requests, as far as the budget goes; at its end the cursor is empty.
+func (e *Engine) runRequests(r *router, batch []asking, s requestState) requestState {
 	prefix := taskKey(nil, prefixFiled, r.task)
 	from := append(slices.Clone(prefix), s.cursor...)
 	var wanted [][]byte
 	s.cursor = nil
+	if !slices.ContainsFunc(batch, func(q asking) bool { return q.below > 0 }) {
+		return s
+	}
 	first := true
 	e.scan(from, state.PrefixEnd(prefix), func(key, value []byte) bool {
 		record := key[len(prefix):]
@@ -125,7 +161,7 @@ func (e *Engine) runRequest(r *router, q *Request, bound int64, s requestState) 
 		}
 		first = false
 		e.budget--
-		if e.asked(value, q, bound) {
+		if e.asked(value, batch) {
 			wanted = append(wanted, slices.Clone(record))
 		}
 		return true
@@ -140,8 +176,8 @@ func (e *Engine) runRequest(r *router, q *Request, bound int64, s requestState) 
 	return s
 }
 
-// asked reports whether a request marks what is filed of a record key.
-func (e *Engine) asked(value []byte, q *Request, bound int64) bool {
+// asked reports whether one of some requests marks what is filed of a record key.
+func (e *Engine) asked(value []byte, batch []asking) bool {
 	var f filed
 	var s stored
 	if err := f.decode(value); err != nil {
@@ -155,7 +191,22 @@ func (e *Engine) asked(value []byte, q *Request, bound int64) bool {
 		e.fail(err)
 		return false
 	}
-	return s.offset < bound && !s.isMarked() && q.Rows.Has(s.columns(nil))
+	if s.isMarked() {
+		return false
+	}
+	var columns []graph.Column
+	for _, q := range batch {
+		if s.offset >= q.below {
+			continue
+		}
+		if columns == nil {
+			columns = s.columns(nil)
+		}
+		if q.Rows.Has(columns) {
+			return true
+		}
+	}
+	return false
 }
 
 // markRow marks one row, where it stands.

@@ -65,6 +65,9 @@
 //     rows of an edge that is not in the graph are of an older one, and are dropped.
 //   - The children of a parent are counted by class in keys of their own, not in one value: a
 //     parent whose children all differ stays within what one value can hold.
+//   - Requests are no records of rows but a topic of their own, which every process follows as it does
+//     the graphs: one record instead of one for each partition, and what is done of it can be seen. Only
+//     the marks are in rows.
 //   - Aggregation groups are read whole when they are touched; the counts per group come with
 //     settling, which needs them.
 //

@@ -149,7 +149,11 @@ func (e *Engine) runRequests(r *router, batch []asking, s requestState) requestS
 	from := append(slices.Clone(prefix), s.cursor...)
 	var wanted [][]byte
 	s.cursor = nil
-	if !slices.ContainsFunc(batch, func(q asking) bool { return q.below > 0 }) {
+	bound := int64(0)
+	for _, q := range batch {
+		bound = max(bound, q.below)
+	}
+	if bound == 0 {
 		return s
 	}
 	first := true
@@ -171,7 +175,7 @@ func (e *Engine) runRequests(r *router, batch []asking, s requestState) requestS
 			s.cursor = record
 			break
 		}
-		e.markRow(r, record)
+		e.markRow(r, record, bound)
 	}
 	return s
 }
@@ -209,8 +213,8 @@ func (e *Engine) asked(value []byte, batch []asking) bool {
 	return false
 }
 
-// markRow marks one row, where it stands.
-func (e *Engine) markRow(r *router, record []byte) {
+// markRow marks one row, where it stands: it was written below a bound that the task has read up to.
+func (e *Engine) markRow(r *router, record []byte, bound int64) {
 	old, _ := e.filed(r, record)
 	var s stored
 	if err := s.decode(old.row); err != nil {
@@ -219,7 +223,24 @@ func (e *Engine) markRow(r *router, record []byte) {
 	}
 	s.row.Marked = true
 	next := *old
+	next.marked = bound
 	next.row = appendRow(nil, origin{offset: s.offset, time: s.time, trace: s.trace}, &s.row, s.columns(nil), true, s.isShadowed())
 	e.produce(r, recordOwn, next.own, record, next.row)
 	e.st.Set(append(taskKey(e.key[:0], prefixFiled, r.task), record...), next.append(nil))
+}
+
+// remark finds what recovery knows of the bound below which writes of a record key are marked.
+func (e *Engine) remark(f *filed) {
+	f.marked = 0
+	if len(f.row) == 0 {
+		return
+	}
+	var s stored
+	if err := s.head(&byteReader{b: f.row}); err != nil {
+		e.fail(err)
+		return
+	}
+	if s.isMarked() {
+		f.marked = s.offset + 1
+	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/freshline/freshline/graph"
@@ -86,6 +87,47 @@ func TestRequestsInPieces(t *testing.T) {
 	s.settle()
 	if n := len(s.e.out.Done); n != 9 {
 		t.Errorf("of three requests, two of which are known to be done, %d are run again", n-8)
+	}
+}
+
+// TestMarkOfALogReadAgain: the group has forgotten its offsets, and the log is read from its start; a mark holds for
+// what was written below the bound, also where the state was lost, and for nothing else.
+func TestMarkOfALogReadAgain(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		s := newSteps(t, expansion)
+		write := func(offset int64) {
+			s.write("v", testWrite(offset, "r", map[string]int64{"a": 1}, "x"))
+			s.settle()
+		}
+		status := func() string {
+			texts := strings.Split(s.told("v", `{"a":1}`), ", ")
+			return texts[len(texts)-1]
+		}
+		write(5)
+		write(9)
+		s.e.SetRequests([]*Request{{Feature: "v", Topic: "v", Bounds: map[int32]int64{0: 10}}})
+		s.settle()
+		if lost {
+			rows := slices.Clone(s.e.out.Rows)
+			s.e.st.Delete(append(taskKey(nil, prefixFiled, Source{Topic: "v"}.hash()), "r"...))
+			for _, row := range rows {
+				if _, ok := SourceOf(row.Key); ok {
+					if err := s.e.RestoreFiled(row.Key, row.Value); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		for _, offset := range []int64{5, 9} {
+			write(offset)
+			if got := status(); got != "STALE REQUESTED" {
+				t.Errorf("state lost: %t: the write of offset %d, read again, is %s", lost, offset, got)
+			}
+		}
+		write(10)
+		if got := status(); got != "FRESH" {
+			t.Errorf("state lost: %t: the write of the bound is %s", lost, got)
+		}
 	}
 }
 

@@ -123,6 +123,7 @@ func (e *Engine) restoreFiled(r *router, k *rowsKey, value []byte) {
 	}
 	if k.kind == recordOwn {
 		e.reindex(r, f, k.record)
+		e.remark(f)
 	}
 	stateKey := append(taskKey(nil, prefixFiled, r.task), k.record...)
 	if f.own.zero() && len(f.edges) == 0 {

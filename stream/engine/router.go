@@ -165,6 +165,8 @@ func valueSize(v graph.Value) int { return len(graph.AppendValue(nil, v)) }
 // places that it no longer has.
 func (e *Engine) file(r *router, f *graph.FeaturePlan, record []byte, row *graph.Row, o origin) {
 	old, had := e.filed(r, record)
+	// A log that is read again, because the group has forgotten its offsets, keeps its marks.
+	row.Marked = o.offset < old.marked
 	if !f.ManyKeys {
 		e.place(r, f, record, old, row, o, false, true)
 		return
@@ -199,6 +201,9 @@ func (e *Engine) filed(r *router, record []byte) (f *filed, had bool) {
 // row is produced even where nothing but its source differs from before (E3).
 func (e *Engine) place(r *router, f *graph.FeaturePlan, record []byte, old *filed, row *graph.Row, o origin, shadowed, live bool) {
 	next := filed{indexed: old.indexed, own: old.own, row: old.row}
+	if row.Marked {
+		next.marked = old.marked
+	}
 	row.Group = f.IsGroup(row)
 	key, fits := f.Own.Key(nil, row)
 	if fits {

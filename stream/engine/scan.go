@@ -133,7 +133,7 @@ func (e *Engine) rescan(r *router, f *graph.FeaturePlan, record []byte) {
 		e.unindex(r, old.indexed, record)
 	}
 	if !usable { // it counts for nothing until a graph comes that it fits
-		e.place(r, f, record, &filed{own: old.own, row: old.row, edges: old.edges}, &s.row, origin{}, false, false)
+		e.place(r, f, record, &filed{own: old.own, row: old.row, edges: old.edges, marked: old.marked}, &s.row, origin{}, false, false)
 		return
 	}
 	e.st.Set(indexKey(nil, r.task, name, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))

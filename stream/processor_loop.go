@@ -19,6 +19,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
 			return err
 		}
+		if err := p.takeRequests(ctx); err != nil {
+			return err
+		}
 		if err := p.followGraph(ctx); err != nil {
 			return err
 		}
@@ -201,7 +204,7 @@ func (p *Processor) passEmptyTails(ctx context.Context) {
 	for topic, partitions := range reached {
 		for partition, end := range partitions {
 			if t := (task{topic, partition}); !full[t] {
-				p.engine.SetPosition(t.source(), end)
+				p.engine.ReachedEnd(t.source(), end)
 				p.more = true
 			}
 		}
@@ -245,7 +248,7 @@ func (p *Processor) watchLag(got []fetched) {
 	}
 }
 
-// samplePartitions lists the partitions of sample topics that are here.
+// samplePartitions lists the partitions of sample topics and of failures that are here.
 func (p *Processor) samplePartitions() map[string][]int32 {
 	partitions := map[string][]int32{}
 	for t := range p.tasks {

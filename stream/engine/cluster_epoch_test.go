@@ -131,6 +131,9 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 	if err := c.commitRouted(done); err != nil {
 		return busy, err
 	}
+	for _, d := range out.Done {
+		c.commitDone(d)
+	}
 	if o.ending == endBetween {
 		c.crash(p)
 		return true, nil

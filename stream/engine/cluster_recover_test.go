@@ -67,6 +67,9 @@ func (c *cluster) recover(p *process, t *tasks, reads map[int32]int64, routes ma
 		p.engine.AddRouter(source, c.committed[source], c.samples[source].end, c.counts[graph.FeatureKey(source.Topic)])
 		logs = append(logs, c.recoverRouter(p, source)...)
 		routes[source] = c.committed[source]
+		if chance(c.r, 70) { // else it does again what it may have done
+			p.engine.SkipRequests(source, c.done[source])
+		}
 	}
 	pieces := chance(c.r, 30)
 	for len(logs) > 0 {

@@ -30,6 +30,9 @@ type cluster struct {
 	rows      []*simLog
 	stale     map[graph.FeatureKey][]*simLog
 	committed map[engine.Source]int64 // offsets of the group
+	requests  []*engine.Request       // the log of requests; the number of one is its index
+	filters   []*graph.Filter         // of the requests
+	done      map[engine.Source]int64 // the first request that a task has not done
 
 	processes []*process
 	routers   map[engine.Source]*process
@@ -55,6 +58,7 @@ type process struct {
 	copies  []*simStore // what the store was earlier
 	overlay *state.Overlay
 	graphs  int             // of the graph log it has read so many
+	asked   int             // of the log of requests it has read so many
 	reads   map[int32]int64 // rows: the next position of each resolver task
 	routes  map[engine.Source]int64
 }
@@ -92,7 +96,7 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 		t: t, r: r, partitions: partitions, badger: badger, seq: 1,
 		histories: []*graph.History{graph.NewHistory(graph.Defaults{Gate: graph.GateImmediate})},
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
-		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{},
+		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{}, done: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
 		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, live: map[answerKey]int32{}, ids: map[string]string{}, works: map[string]string{},
 		trace: func(string, ...any) {},
@@ -150,7 +154,7 @@ func (c *cluster) start(p *process) {
 	if chance(c.r, 20) {
 		config.MaxWrites = state.Limit{Keys: 1 + c.r.IntN(30)}
 	}
-	p.engine, p.overlay, p.graphs = engine.New(config), nil, 0
+	p.engine, p.overlay, p.graphs, p.asked = engine.New(config), nil, 0, 0
 	p.reads, p.routes = map[int32]int64{}, map[engine.Source]int64{}
 	c.readGraphs(p, len(c.histories)-1)
 }
@@ -354,7 +358,7 @@ func (c *cluster) drain() error {
 	for range 3000 {
 		busy := false
 		for _, p := range some(c.r, c.processes, len(c.processes)) {
-			c.readGraphs(p, len(c.histories)-1)
+			c.readRequests(p)
 			more, err := c.epoch(p, epochOptions{all: true, budget: budget})
 			if err != nil {
 				return err

@@ -42,6 +42,7 @@ type Engine struct {
 	routers   map[Source]*router
 	resolvers map[int32]*resolver
 	strange   map[graph.EdgeName]bool // edges of rows that no graph had, as far as they were read
+	requests  map[string][]*Request   // by topic, in the order of their numbers
 
 	st     *state.Overlay
 	err    error // the first error of the state; ends the epoch
@@ -60,6 +61,7 @@ type Engine struct {
 type Output struct {
 	Rows      []Row
 	Events    []Event
+	Done      []Done   // requests that tasks have done
 	Routers   []Source // the tasks that wrote anything, to Rows, Events or the state
 	Resolvers []int32
 	Slipped   int // keys that were offered and are waiting after all, since a flag came late
@@ -80,7 +82,7 @@ func New(cfg Config) *Engine {
 	if cfg.Inline == 0 {
 		cfg.Inline = DefaultInline
 	}
-	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}}
+	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}, requests: map[string][]*Request{}}
 }
 
 // History returns the graphs that have been pushed.
@@ -117,6 +119,7 @@ func (e *Engine) Begin(o *state.Overlay) {
 	e.st, e.err, e.told = o, nil, 0
 	e.out.Rows, e.out.Events = e.out.Rows[:0], e.out.Events[:0]
 	e.out.Routers, e.out.Resolvers, e.out.Slipped = e.out.Routers[:0], e.out.Resolvers[:0], 0
+	e.out.Done = e.out.Done[:0]
 	for _, r := range e.routers {
 		r.begun, r.worked = false, false
 	}

@@ -86,7 +86,7 @@ func (e *Engine) runHeld(r *resolver) {
 		if !ok || !r.isOpen(j.feature) {
 			continue // a sweep visits it
 		}
-		j.cause, j.live, j.ripe = readOrigin(&b), true, true
+		j.cause, j.live, j.ripe = b.origin(), true, true
 		e.runLive(r, j)
 	}
 }

@@ -257,13 +257,13 @@ func decodeLap(value []byte) (l lap, cause Origin) {
 	if flags := b.take(1); flags != nil {
 		l.wrapped, l.live, l.ripe = flags[0]&lapWrapped != 0, flags[0]&lapLive != 0, flags[0]&lapRipe != 0
 	}
-	return l, readOrigin(&b)
+	return l, b.origin()
 }
 
-func readOrigin(b *byteReader) (o Origin) {
-	o.Topic, o.Partition = string(b.bytes()), int32(b.uvarint())
-	o.Offset, o.Time = b.varint(), b.varint()
-	o.Trace = string(b.bytes())
+func (r *byteReader) origin() (o Origin) {
+	o.Topic, o.Partition = string(r.bytes()), int32(r.uvarint())
+	o.Offset, o.Time = r.varint(), r.varint()
+	o.Trace = string(r.bytes())
 	return o
 }
 

@@ -42,7 +42,7 @@ func newHistory(seed uint64) *history {
 		kind   string
 		weight int
 	}{
-		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 1}, {"step", 2},
+		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 2}, {"step", 2},
 		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
 	}
 	if chance(r, 30) { // no faults
@@ -153,7 +153,11 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		if chance(r, 10) {
 			o.ending = pick(r, []ending{endAbort, endBefore, endBetween})
 		}
-		_, err := c.epoch(pick(r, c.processes), o)
+		p := pick(r, c.processes)
+		if chance(r, 20) {
+			c.readRequests(p)
+		}
+		_, err := c.epoch(p, o)
 		return err
 	case "graph":
 		p := pick(r, c.processes)

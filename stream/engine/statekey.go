@@ -17,6 +17,7 @@ import (
 //	'X' task name 0x00 recordkey            of a feature with many keys: the offset, so that the latest write of a sample is found
 //	'H' task edge                           the edges that it has marked as filed
 //	'A' task                                how far it has filed under which graph (scan.go)
+//	'Q' task                                how far it has come with requests (request.go)
 //
 // Of a resolver task (q is its partition, two bytes; K a join key, rest what a key has besides):
 //
@@ -39,11 +40,12 @@ import (
 // All that one evaluation reads lies under one K, rows in the order in which an aggregation
 // concatenates, the children of a parent side by side.
 const (
-	prefixFiled  = 'F'
-	prefixByIDs  = 'X'
-	prefixMarked = 'H'
-	prefixScan   = 'A'
-	prefixState  = 'S'
+	prefixFiled    = 'F'
+	prefixByIDs    = 'X'
+	prefixMarked   = 'H'
+	prefixScan     = 'A'
+	prefixRequests = 'Q'
+	prefixState    = 'S'
 
 	partGraph  = 'G'
 	partSweep  = 'W'

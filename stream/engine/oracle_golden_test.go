@@ -17,6 +17,8 @@ import (
 
 const goldenDir = "../replay/testdata/golden/"
 
+var gates = map[string]graph.Gate{"immediate": graph.GateImmediate, "settled": graph.GateSettled}
+
 // goldenOperation is one line of a replay file.
 type goldenOperation struct {
 	Push       json.RawMessage
@@ -32,20 +34,25 @@ type goldenOperation struct {
 	Message    string
 }
 
-// TestOracleGolden holds the oracle against the replay cases of the gate immediate.
+// TestOracleGolden holds the oracle against the replay cases of both gates.
 func TestOracleGolden(t *testing.T) {
-	cases := 0
-	run := func(name string, events, output []byte) {
-		cases++
-		t.Run(name, func(t *testing.T) { compareGolden(t, runGolden(t, events), output) })
+	passed, total := map[string]int{}, map[string]int{}
+	run := func(name, gate string, events, output []byte) {
+		total[gate]++
+		if t.Run(name+"-"+gate, func(t *testing.T) { compareGolden(t, runGolden(t, events, gates[gate]), output) }) {
+			passed[gate]++
+		}
 	}
-	files, err := filepath.Glob(goldenDir + "*-immediate.out.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		base := strings.TrimSuffix(file, "-immediate.out.jsonl")
-		run(filepath.Base(base), readFile(t, base+".jsonl"), readFile(t, file))
+	for gate := range gates {
+		end := "-" + gate + ".out.jsonl"
+		files, err := filepath.Glob(goldenDir + "*" + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			base := strings.TrimSuffix(file, end)
+			run(filepath.Base(base), gate, readFile(t, base+".jsonl"), readFile(t, file))
+		}
 	}
 	for line := range bytes.Lines(readFile(t, goldenDir+"random.jsonl")) {
 		var c struct {
@@ -55,13 +62,11 @@ func TestOracleGolden(t *testing.T) {
 		if err := json.Unmarshal(line, &c); err != nil {
 			t.Fatal(err)
 		}
-		if c.Gate == "immediate" {
-			run(c.Name, joinLines(c.Events), joinLines(c.Output))
-		}
+		run(c.Name, c.Gate, joinLines(c.Events), joinLines(c.Output))
 	}
-	t.Logf("%d cases", cases)
-	if cases < 133 {
-		t.Errorf("only %d cases", cases)
+	t.Logf("gate immediate: %d of %d cases; gate settled: %d of %d", passed["immediate"], total["immediate"], passed["settled"], total["settled"])
+	if total["immediate"] < 133 || total["settled"] < 183 {
+		t.Error("there were 133 cases of the gate immediate and 183 of the gate settled: some are gone")
 	}
 }
 
@@ -84,10 +89,11 @@ func joinLines(lines []json.RawMessage) []byte {
 
 // runGolden runs the oracle over a replay file and returns what is to be printed. Lines that the
 // oracle does not judge, since they are no writes, print nothing.
-func runGolden(t *testing.T, events []byte) (out []string) {
+func runGolden(t *testing.T, events []byte, gate graph.Gate) (out []string) {
 	t.Helper()
-	o := newOracle(graph.Defaults{})
-	var history *graph.History
+	defaults := graph.Defaults{Gate: gate, Settled: true}
+	o := newOracle(defaults)
+	history := graph.NewHistory(defaults)
 	before := map[answerKey]*answer{}
 	number := 0
 	for line := range bytes.Lines(events) {
@@ -190,13 +196,7 @@ func goldenFail(o *oracle, op *goldenOperation, number int) []string {
 		if !same || !a.status.Work() {
 			continue
 		}
-		f := &oracleFailure{kind: op.Type, message: op.Message}
-		if a.failure != nil {
-			f.work = a.failure.work
-		} else {
-			f.work = a.work(k)
-		}
-		o.failures[k] = f
+		o.failures[k] = &oracleFailure{work: a.work(k), kind: op.Type, message: op.Message}
 	}
 	return nil
 }

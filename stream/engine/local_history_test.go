@@ -11,19 +11,20 @@ import (
 	"github.com/freshline/freshline/graph"
 )
 
-// lineMaker makes the lines of a replay file at random: what producers, workers of no particular
-// care, operators and fools write. The oracle, to which it gives each line, tells what there is to do.
+// lineMaker makes the lines of a replay file at random, and runs each: what producers, workers of no
+// particular care, operators and fools write.
 type lineMaker struct {
-	*oracleReplay
+	*localRun
 	r      *rand.Rand
 	writes *writeMaker
 	graphs *graphMaker
 	lines  [][]byte
+	err    error // of the last line: no more are made
 }
 
 func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	r := rand.New(rand.NewPCG(seed, 11))
-	m := &lineMaker{oracleReplay: newOracleReplay(gate), r: r, writes: newWriteMaker(r)}
+	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newWriteMaker(r)}
 	for _, c := range slices.Sorted(maps.Keys(m.writes.domain)) { // JSON has fewer types
 		for i, v := range m.writes.domain[c] {
 			if text := graph.AppendJSON(nil, v); text[0] == '{' {
@@ -44,14 +45,22 @@ func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 
 // add takes a line.
 func (m *lineMaker) add(text []byte) {
+	if m.err != nil {
+		return
+	}
 	m.lines = append(m.lines, text)
-	m.line(text)
+	m.err = m.do(text)
 }
 
 func (m *lineMaker) addf(format string, args ...any) { m.add(fmt.Appendf(nil, format, args...)) }
 
-// history makes a whole history.
-func (m *lineMaker) makeHistory() [][]byte {
+// makeHistory makes and runs a whole history.
+func (m *lineMaker) makeHistory() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	m.pushLine(m.graphs.first(1 + m.r.IntN(6)))
 	kinds := []struct {
 		weight int
@@ -74,7 +83,7 @@ func (m *lineMaker) makeHistory() [][]byte {
 		}
 	}
 	m.checkpointLine()
-	return m.lines
+	return m.err
 }
 
 func (m *lineMaker) checkpointLine() { m.addf(`{"checkpoint":"c%d"}`, m.number+1) }
@@ -111,7 +120,7 @@ func (m *lineMaker) writeLine(root bool) {
 			m.addf(`{"write":%q,"row":[1]}`, spec.Key)
 			continue
 		}
-		if m.r.IntN(3000) == 0 {
+		if m.r.IntN(1000) == 0 {
 			w.Record.Columns = append(w.Record.Columns, graph.Column{Name: "z", Value: graph.String(strings.Repeat("large", tooLarge/5+1))})
 		}
 		m.addf(`{"write":%q,"row":%s}`, spec.Key, recordJSON(w.Record))

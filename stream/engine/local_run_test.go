@@ -33,16 +33,6 @@ func newLocalRun(gate graph.Gate) *localRun {
 	}
 }
 
-// all runs lines one after another.
-func (l *localRun) all(lines [][]byte) error {
-	for _, line := range lines {
-		if err := l.do(line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // do runs one line. The error says where the engine and the oracle differ.
 func (l *localRun) do(text []byte) error {
 	if err := l.doLine(text); err != nil {

@@ -61,26 +61,25 @@ func (m *lineMaker) makeHistory() (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+	m.writes.calm = chance(m.r, 50)
 	m.pushLine(m.graphs.first(1 + m.r.IntN(6)))
 	kinds := []struct {
-		weight int
-		do     func()
+		wild, calm int // weights
+		do         func()
 	}{
-		{30, func() { m.writeLine(true) }}, {10, func() { m.writeLine(false) }}, {5, m.deleteLine}, {45, m.workerLines},
-		{8, func() { m.pushLine(m.graphs.next()) }}, {3, m.requestLine}, {4, m.failLine}, {4, m.badLine}, {35, m.checkpointLine},
+		{30, 20, func() { m.writeLine(true) }}, {10, 2, func() { m.writeLine(false) }}, {5, 4, m.deleteLine}, {45, 70, m.workerLines},
+		{8, 8, func() { m.pushLine(m.graphs.next()) }}, {3, 3, m.requestLine}, {4, 8, m.failLine}, {4, 1, m.badLine}, {35, 35, m.checkpointLine},
 	}
-	total := 0
+	var deck []func()
 	for _, k := range kinds {
-		total += k.weight
+		weight := k.wild
+		if m.writes.calm {
+			weight = k.calm
+		}
+		deck = append(deck, slices.Repeat([]func(){k.do}, weight)...)
 	}
 	for range 5 + m.r.IntN(60) {
-		n := m.r.IntN(total)
-		for _, k := range kinds {
-			if n -= k.weight; n < 0 {
-				k.do()
-				break
-			}
-		}
+		pick(m.r, deck)()
 	}
 	m.checkpointLine()
 	return m.err
@@ -177,8 +176,12 @@ func (m *lineMaker) badLine() {
 // workerLines answers some of what there is to do.
 func (m *lineMaker) workerLines() {
 	all := m.answers()
-	w := &lineWorker{oracleReplay: m.oracleReplay, r: m.r, writes: m.writes, careless: true}
-	for _, k := range some(m.r, sortedKeys(all), 1+m.r.IntN(6)) {
+	w := &lineWorker{oracleReplay: m.oracleReplay, r: m.r, writes: m.writes, careless: !m.writes.calm || chance(m.r, 10)}
+	n := 1 + m.r.IntN(6)
+	if m.writes.calm {
+		n *= 3
+	}
+	for _, k := range some(m.r, sortedKeys(all), n) {
 		for _, line := range w.answer(k, all[k]) {
 			m.add(line)
 		}

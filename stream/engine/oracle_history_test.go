@@ -50,7 +50,7 @@ func (s *tally) add(gate graph.Gate, l *localRun) {
 // answer equals the oracle's at every checkpoint, and it refuses what the oracle refuses.
 func TestOracleHistories(t *testing.T) {
 	all := newTally()
-	n, seconds := eachSeed(t, 4000, func(t *testing.T, seed uint64) bool {
+	n, seconds := eachSeed(t, 2000, func(t *testing.T, seed uint64) bool {
 		gate := gateOf(seed)
 		m := newLineMaker(seed, gate)
 		err := m.makeHistory()
@@ -67,7 +67,7 @@ func TestOracleHistories(t *testing.T) {
 	})
 	t.Logf("%d histories (%v), %d events, %d answers compared (%v), refused %v, %.1f s", n, all.gates, all.events, all.compared, all.seen, all.refused, seconds)
 	for _, reason := range []graph.Reason{graph.UnknownFeature, graph.BadRow, graph.BadID, graph.UnknownVersion, graph.BadProvenance, graph.TooLarge, badGraph, badFilter} {
-		if *seedFlag == 0 && n >= 4000 && all.refused[reason] == 0 {
+		if *seedFlag == 0 && n >= 2000 && all.refused[reason] == 0 {
 			t.Errorf("no line was refused as %s", reason)
 		}
 	}

@@ -120,42 +120,19 @@ func (c *cluster) check() error {
 	if err != nil {
 		return err
 	}
-	want := c.oracle.answers()
-	var faults []error
-	for k, a := range want {
-		e, work := got[k], ""
-		if a.status.Work() {
-			work = a.work(k)
+	want := c.oracle.answersFailed(func(k answerKey, _ *answer) *oracleFailure {
+		// Whether a failure is of the present work its event id says (S12), which compare holds against the work.
+		if f, e := c.oracle.failures[k], got[k]; f != nil && e != nil && f.id == e.id {
+			return f
 		}
-		// Whether a failure is of the present work its event id says (S12), which checkWork holds against the work.
-		if f := c.oracle.failures[k]; f != nil && e != nil && work != "" && f.id == e.id {
-			a.fail(f)
-		}
-		if e == nil || e.content != a.content() {
-			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.feature, k.key, e, a.content()))
-			continue
-		}
-		if err := c.checkWork(k, a, e, work); err != nil {
-			faults = append(faults, err)
-		}
-		if names, values, err := graph.ParseKeyJSON([]byte(k.key)); err != nil || !slices.Equal(names, a.names) || !slices.Equal(values, a.values) {
-			faults = append(faults, fmt.Errorf("E2: %s %s: reads as %v %v, %w", k.feature, k.key, names, values, err))
-		}
-		if ids := e.ids(); !slices.Equal(e.body.ID, ids) {
-			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.feature, k.key, e.body.ID, ids))
-		}
-		c.compared++
+		return nil
+	})
+	compared, err := c.works.compare(c.plan(), got, want)
+	c.compared += compared
+	if err != nil {
+		return err
 	}
-	for k, e := range got {
-		if want[k] == nil {
-			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %s\n  want nothing", k.feature, k.key, e))
-		}
-	}
-	if len(faults) == 0 {
-		return errors.Join(c.checkCounts(want), c.checkSamples())
-	}
-	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
-	return errors.Join(faults[:min(len(faults), 5)]...)
+	return errors.Join(c.checkCounts(want), c.checkSamples())
 }
 
 func compareText(a, b string) int {
@@ -166,27 +143,6 @@ func compareText(a, b string) int {
 		return 1
 	}
 	return 0
-}
-
-// checkWork holds the id of work against all ids so far (E3): one id is of equal work, and equal work
-// has one id, as long as no push changes ids or the columns of the join, or their order.
-func (c *cluster) checkWork(k answerKey, a *answer, e *simEvent, work string) error {
-	if work == "" {
-		return nil
-	}
-	f := c.plan().Feature(k.feature)
-	placed := fmt.Sprint(work, a.expected.ids, f.Layout, f.IDs)
-	for _, d := range f.Deps {
-		placed += fmt.Sprint(d.Spec.Rename, d.Spec.HasSelect, d.Spec.Select, d.Spec.Lineage, d.Upstream.IDs, d.Upstream.Layout, d.Edge.Own, d.Edge.Columns)
-	}
-	if id, ok := c.ids[placed]; ok && id != e.id {
-		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)
-	}
-	if other, ok := c.works[e.id]; ok && other != work {
-		return fmt.Errorf("E3: the id %s is of two works:\n%s\n%s", e.id, other, work)
-	}
-	c.ids[placed], c.works[e.id] = e.id, work
-	return nil
 }
 
 // checkCounts compares the counts of children (S6).

@@ -42,10 +42,9 @@ type cluster struct {
 	last     map[string]*simEvent // by feature, partition and key: the last record, nil for a tombstone
 	live     map[answerKey]int32  // the partition that has the event of a key
 	recent   []emitted            // since it was last emptied
-	ids      map[string]string    // work → event id
-	works    map[string]string    // event id → work
-	events   int                  // emitted
-	compared int                  // answers compared with the oracle's
+	works    *workIDs
+	events   int // emitted
+	compared int // answers compared with the oracle's
 	trace    func(format string, args ...any)
 	tracing  bool
 }
@@ -98,7 +97,7 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
 		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{}, done: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
-		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, live: map[answerKey]int32{}, ids: map[string]string{}, works: map[string]string{},
+		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, live: map[answerKey]int32{}, works: newWorkIDs(),
 		trace: func(string, ...any) {},
 	}
 	for range partitions {

@@ -84,19 +84,25 @@ func renamedTo(d *graph.Dependency, column string) string {
 	return column
 }
 
+// renamed renames all columns at once (J4).
+func renamed(d *graph.Dependency, before map[string]graph.Value) map[string]graph.Value {
+	columns := maps.Clone(before)
+	for _, r := range d.Rename {
+		delete(columns, r.From)
+	}
+	for _, r := range d.Rename {
+		delete(columns, r.To)
+		if v, ok := before[r.From]; ok {
+			columns[r.To] = v
+		}
+	}
+	return columns
+}
+
 // see applies rename and filters to the rows of an upstream, in the order of its ids (J4, J5).
 func (o *oracle) see(dep *oracleDep) (rows []oracleInput) {
 	for _, s := range o.samples(dep.up) {
-		columns := maps.Clone(s.columns)
-		for _, r := range dep.spec.Rename {
-			delete(columns, r.From)
-		}
-		for _, r := range dep.spec.Rename {
-			delete(columns, r.To)
-			if v, ok := s.columns[r.From]; ok {
-				columns[r.To] = v
-			}
-		}
+		columns := renamed(dep.spec, s.columns)
 		if !o.passes(dep.spec, columns) {
 			continue
 		}

@@ -30,6 +30,7 @@ type answer struct {
 	idValues             []graph.Value
 	source               string // of the own row
 	failure              *oracleFailure
+	failed               graph.Status // of the work that has failed
 }
 
 // oracleFailure is what a worker said of a piece of work (S12): of the work itself, or of its event id.
@@ -41,7 +42,7 @@ type oracleFailure struct {
 
 // fail makes an answer a failure if that is of its present work.
 func (a *answer) fail(f *oracleFailure) {
-	a.status, a.failure = graph.Failed, f
+	a.failed, a.status, a.failure = a.status, graph.Failed, f
 }
 
 // content is what E1 compares, but for the event id.
@@ -64,7 +65,11 @@ func (a *answer) outcome() string {
 
 // work is what the event id is a hash of (E3).
 func (a *answer) work(k answerKey) string {
-	return fmt.Sprintf("%s %s %s %s %s %s source %s%s", k.feature, k.key, a.scope, a.status, a.version, a.expected.text, a.source, a.expected.inputs)
+	status := a.status
+	if a.failure != nil {
+		status = a.failed
+	}
+	return fmt.Sprintf("%s %s %s %s %s %s source %s%s", k.feature, k.key, a.scope, status, a.version, a.expected.text, a.source, a.expected.inputs)
 }
 
 // verdict is the judgement of one own row, or of none.
@@ -74,25 +79,54 @@ type verdict struct {
 	changed map[string]bool
 }
 
+// oracleView is the answers of one moment, as they are found feature by feature.
+type oracleView struct {
+	*oracle
+	all      map[answerKey]*answer
+	suspects map[*oracleRow]map[graph.FieldKey]bool // S3
+	coming   map[graph.FeatureKey][]*oracleComing
+	done     map[graph.FeatureKey]bool
+	failed   func(answerKey, *answer) *oracleFailure // the failure of this very work (S12), or nil
+}
+
 // answers computes the answer for every key that is not fresh.
 func (o *oracle) answers() map[answerKey]*answer {
-	all := map[answerKey]*answer{}
-	if o.newest() == nil {
-		return all
+	return o.answersFailed(func(k answerKey, a *answer) *oracleFailure {
+		if f := o.failures[k]; f != nil && f.work != "" && a.work(k) == f.work {
+			return f
+		}
+		return nil
+	})
+}
+
+// answersFailed is answers where failed says whether the work that a key has has failed.
+func (o *oracle) answersFailed(failed func(answerKey, *answer) *oracleFailure) map[answerKey]*answer {
+	v := &oracleView{
+		oracle: o, all: map[answerKey]*answer{}, suspects: map[*oracleRow]map[graph.FieldKey]bool{},
+		coming: map[graph.FeatureKey][]*oracleComing{}, done: map[graph.FeatureKey]bool{}, failed: failed,
 	}
-	for _, spec := range o.newest().Features {
-		if len(spec.Deps) == 0 {
-			o.answerRoot(spec, all)
-		} else {
-			o.answerFeature(spec, all)
+	if g := o.newest(); g != nil {
+		for _, spec := range g.Features {
+			v.answer(spec)
 		}
 	}
-	for k, f := range o.failures {
-		if a := all[k]; a != nil && a.status.Work() && f.work != "" && a.work(k) == f.work {
-			a.fail(f)
-		}
+	return v.all
+}
+
+// answer answers for a feature, after those that it reads.
+func (o *oracleView) answer(spec *graph.Feature) {
+	if o.done[spec.Key] {
+		return
 	}
-	return all
+	o.done[spec.Key] = true
+	for _, d := range spec.Deps {
+		o.answer(o.newest().Feature(d.Feature))
+	}
+	if len(spec.Deps) == 0 {
+		o.answerRoot(spec)
+	} else {
+		o.answerFeature(spec)
+	}
 }
 
 // request marks the rows that a filter keeps and that come from below an offset (S10), whether they count now or not.
@@ -104,7 +138,7 @@ func (o *oracle) request(feature graph.FeatureKey, filter *graph.Filter, below f
 	}
 }
 
-func (o *oracle) answerRoot(spec *graph.Feature, all map[answerKey]*answer) {
+func (o *oracleView) answerRoot(spec *graph.Feature) {
 	for _, s := range o.samples(spec) {
 		v := newVerdict()
 		for _, field := range spec.Fields {
@@ -113,7 +147,8 @@ func (o *oracle) answerRoot(spec *graph.Feature, all map[answerKey]*answer) {
 			}
 		}
 		v.conclude(spec, s.oracleRow)
-		o.say(all, spec, v, nil, graph.ScopeSample, spec.IDColumns, s.columns, s.oracleRow)
+		a := o.say(spec, v, nil, graph.ScopeSample, spec.IDColumns, s.columns, s.oracleRow)
+		o.suspect(spec, s.oracleRow, a, nil, nil)
 	}
 }
 
@@ -177,6 +212,8 @@ type oraclePlace struct {
 	input  bool // a dependency with all columns has a row
 	owns   []oracleSample
 	groups []oracleSample // one at most
+
+	unsettled map[graph.FieldKey]bool // (c) of S3
 }
 
 // places finds the match keys at which something may be said; own rows without one are orphans (J2).
@@ -210,10 +247,11 @@ func (o *oracle) places(spec *graph.Feature, join *oracleJoin, deps []*oracleDep
 	return places
 }
 
-func (o *oracle) answerFeature(spec *graph.Feature, all map[answerKey]*answer) {
+func (o *oracleView) answerFeature(spec *graph.Feature) {
 	join := joinOf(o.newest().Graph, spec)
 	deps := o.deps(spec, join)
 	parents := o.newest().Parents(spec.Key)
+	settle := o.settles(spec)
 	inputColumns, sampleColumns, missing := join.match, slices.Concat(join.match, join.suffix), graph.ScopeInput
 	if len(join.suffix) == 0 && len(join.match) == len(spec.IDColumns) {
 		inputColumns, sampleColumns, missing = spec.IDColumns, spec.IDColumns, graph.ScopeSample
@@ -221,26 +259,31 @@ func (o *oracle) answerFeature(spec *graph.Feature, all map[answerKey]*answer) {
 	places := o.places(spec, join, deps, func(s oracleSample) {
 		v := newVerdict()
 		v.status, v.causes["UPSTREAM_MISSING"] = graph.Orphaned, true
-		o.say(all, spec, v, nil, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+		o.suspect(spec, s.oracleRow, o.say(spec, v, nil, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow), nil, nil)
 	})
 	for _, p := range places {
 		e := o.expect(spec, deps, parents, p.m)
-		switch {
-		case join.expands:
-			o.answerExpansion(spec, join, p, e, sampleColumns, all)
-		case len(p.owns) == 0:
-			o.say(all, spec, judgeMissing(spec, e), e, missing, inputColumns, p.m, nil)
+		p.unsettled = o.unsettled(spec, deps, parents, p.m)
+		if e.there && settle && o.waits(spec, deps, parents, p.m) {
+			e.ready = false // S3
+		}
+		if join.expands {
+			o.answerExpansion(spec, join, deps, p, e, sampleColumns)
+			continue
+		}
+		if len(p.owns) == 0 {
+			a := o.say(spec, judgeMissing(spec, e), e, missing, inputColumns, p.m, nil)
+			o.comes(spec, deps, p, a)
 		}
 		for _, s := range p.owns {
-			if !join.expands {
-				o.say(all, spec, o.judge(spec, e, s.oracleRow), e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
-			}
+			a := o.say(spec, o.judge(spec, e, s.oracleRow), e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+			o.suspect(spec, s.oracleRow, a, nil, p.unsettled)
 		}
 	}
 }
 
 // answerExpansion answers for a parent and its children (S6, S7).
-func (o *oracle) answerExpansion(spec *graph.Feature, join *oracleJoin, p *oraclePlace, e *oracleExpected, sampleColumns []string, all map[answerKey]*answer) {
+func (o *oracleView) answerExpansion(spec *graph.Feature, join *oracleJoin, deps []*oracleDep, p *oraclePlace, e *oracleExpected, sampleColumns []string) {
 	var group *oracleRow
 	var of verdict // of the group record
 	if len(p.groups) > 0 {
@@ -255,7 +298,8 @@ func (o *oracle) answerExpansion(spec *graph.Feature, join *oracleJoin, p *oracl
 	}
 	complete := group != nil && of.status == graph.Fresh && current == group.children
 	family := newVerdict() // of the present rows that are not current
-	for _, s := range p.owns {
+	children := make([]*answer, len(p.owns))
+	for i, s := range p.owns {
 		v := o.judge(spec, e, s.oracleRow)
 		if complete && v.status != graph.Fresh {
 			v = newVerdict()
@@ -263,7 +307,7 @@ func (o *oracle) answerExpansion(spec *graph.Feature, join *oracleJoin, p *oracl
 		} else if v.status == graph.Stale {
 			family.add(v)
 		}
-		o.say(all, spec, v, e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
+		children[i] = o.say(spec, v, e, graph.ScopeSample, sampleColumns, s.columns, s.oracleRow)
 	}
 	if group != nil && of.status == graph.Stale {
 		family.add(of)
@@ -284,8 +328,13 @@ func (o *oracle) answerExpansion(spec *graph.Feature, join *oracleJoin, p *oracl
 		v = family
 		v.status = graph.Stale
 	}
-	if a := o.say(all, spec, v, e, graph.ScopeInput, join.match, p.m, group); a != nil {
+	a := o.say(spec, v, e, graph.ScopeInput, join.match, p.m, group)
+	if a != nil {
 		a.children, a.notCurrent = len(p.owns), len(p.owns)-int(current)
+	}
+	o.comes(spec, deps, p, a)
+	for i, s := range p.owns {
+		o.suspect(spec, s.oracleRow, children[i], a, p.unsettled)
 	}
 }
 
@@ -309,7 +358,7 @@ func placeAt(match []string, columns map[string]graph.Value) (string, map[string
 }
 
 // say adds an answer unless it is fresh.
-func (o *oracle) say(all map[answerKey]*answer, spec *graph.Feature, v verdict, e *oracleExpected, scope graph.Scope,
+func (o *oracleView) say(spec *graph.Feature, v verdict, e *oracleExpected, scope graph.Scope,
 	columns []string, row map[string]graph.Value, own *oracleRow) *answer {
 	if v.status == graph.Fresh {
 		return nil
@@ -343,9 +392,14 @@ func (o *oracle) say(all map[answerKey]*answer, spec *graph.Feature, v verdict, 
 		a.source = fmt.Sprintf("%d/%d", own.partition, own.offset)
 	}
 	k := answerKey{spec.Key, string(graph.AppendKeyJSON(nil, a.names, a.values))}
-	if all[k] != nil {
+	if o.all[k] != nil {
 		panic(fmt.Sprintf("two answers for %v", k))
 	}
-	all[k] = a
+	o.all[k] = a
+	if a.status.Work() {
+		if f := o.failed(k, a); f != nil {
+			a.fail(f)
+		}
+	}
 	return a
 }

@@ -20,6 +20,9 @@ type oracle struct {
 	failures map[answerKey]*oracleFailure // the newest of each key (S12)
 }
 
+// tooLarge is more text, in bytes, than a row may have. Nothing that is tried is a little less.
+const tooLarge = 1 << 20
+
 type oracleGraph struct {
 	*graph.Graph
 	versions graph.Versions
@@ -120,6 +123,14 @@ func (o *oracle) write(n int, feature graph.FeatureKey, partition int32, w *engi
 	}
 	if group && row.children < 0 {
 		return graph.BadRow
+	}
+	size := 0
+	for _, c := range w.Record.Columns {
+		text, _ := c.Value.AsString()
+		size += len(text)
+	}
+	if size >= tooLarge {
+		return graph.TooLarge
 	}
 	if o.rows[feature] == nil {
 		o.rows[feature] = map[oracleKey]*oracleRow{}

@@ -14,6 +14,7 @@ type specGraph struct {
 	Features []*specFeature `json:"features"`
 	Hash     string         `json:"hash_algorithm,omitempty"`
 	Length   int            `json:"hash_truncation_length,omitempty"`
+	Gate     string         `json:"gate,omitempty"`
 }
 
 type specFeature struct {
@@ -38,6 +39,7 @@ type specDep struct {
 	Optional bool              `json:"optional,omitempty"`
 	Mapping  map[string]any    `json:"fields_mapping,omitempty"`
 	Receipts string            `json:"receipts,omitempty"`
+	Settle   *bool             `json:"settle,omitempty"`
 }
 
 func (g *specGraph) clone() *specGraph {
@@ -82,6 +84,8 @@ type graphMaker struct {
 	past  []*specGraph
 	now   *specGraph
 	check func(*graph.Graph) bool // whether the graph compiles
+
+	settled bool // graphs may set a gate, dependencies may not settle
 }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
@@ -119,6 +123,9 @@ func (m *graphMaker) settings(g *specGraph) {
 	}
 	if chance(m.r, 25) {
 		g.Length = 8 + m.r.IntN(24)
+	}
+	if g.Gate = ""; m.settled && chance(m.r, 10) {
+		g.Gate = pick(m.r, []string{"settled", "immediate"})
 	}
 }
 
@@ -235,6 +242,10 @@ func (m *graphMaker) view(d *specDep) {
 	d.Filters, d.Select, d.Mapping, d.Optional, d.Receipts = nil, nil, nil, chance(r, 25), ""
 	if _, ok := d.Lineage["expansion"]; ok && chance(r, 20) {
 		d.Receipts = "required"
+	}
+	if d.Settle = nil; m.settled && chance(r, 12) {
+		settle := chance(r, 20)
+		d.Settle = &settle
 	}
 	for range r.IntN(3) * r.IntN(2) {
 		d.Filters = append(d.Filters, pick(r, []string{

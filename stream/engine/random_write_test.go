@@ -16,6 +16,7 @@ type writeMaker struct {
 	domain map[string][]graph.Value // what columns may hold
 	coarse map[string]bool          // features whose record keys hold only the first id: samples push each other out
 	tilt   uint64                   // of what workers write in columns besides the key
+	calm   bool                     // writes are as they should be
 }
 
 func newWriteMaker(r *rand.Rand) *writeMaker {
@@ -115,25 +116,25 @@ func textMap(texts map[string]string) graph.MapColumn {
 // write makes a random write of a feature: what a producer, or a worker of no particular care, sends.
 func (m *writeMaker) write(r *rand.Rand, o *oracle, spec *graph.Feature) *engine.Write {
 	columns := m.columns(r, spec.IDColumns)
-	if chance(r, 3) {
+	if !m.calm && chance(r, 3) {
 		columns[pick(r, spec.IDColumns)] = pick(r, []graph.Value{graph.Null(), graph.Double(1)})
 	}
 	key := m.recordKey(string(spec.Key), spec.IDColumns, columns)
 	rec := record(columns)
-	if join := joinOf(o.newest().Graph, spec); join.expands && chance(r, 15) { // a group record (S7)
+	if join := joinOf(o.newest().Graph, spec); !m.calm && join.expands && chance(r, 15) { // a group record (S7)
 		for _, id := range some(r, join.suffix, len(join.suffix)-r.IntN(len(join.suffix))*r.IntN(2)) {
 			delete(columns, id)
 		}
 		key = m.recordKey(string(spec.Key), join.match, columns)
 		rec = record(columns)
 		rec.Children = pick(r, []graph.Value{graph.Int(0), graph.Int(1), graph.Int(2), graph.Int(2), graph.Int(-1), graph.String("1"), graph.Null()})
-	} else if chance(r, 3) {
+	} else if !m.calm && chance(r, 3) {
 		rec.Children = pick(r, []graph.Value{graph.Int(1), graph.Double(1)})
 	}
 	var fields map[graph.FieldKey]string
 	newest := o.newest().versions[spec.Key]
 	switch n := r.IntN(100); {
-	case n < 70:
+	case n < 70, m.calm:
 		rec.FeatureVersion, fields = graph.String(newest.Feature), newest.Fields
 	case n < 84:
 		fields = newest.Fields // no version
@@ -162,9 +163,11 @@ func (m *writeMaker) write(r *rand.Rand, o *oracle, spec *graph.Feature) *engine
 		}
 	}
 	fillMaps(rec, provenance, data)
-	m.spoil(r, rec)
+	if !m.calm {
+		m.spoil(r, rec)
+	}
 	w := &engine.Write{Key: key, Record: rec, Time: int64(r.IntN(1000))}
-	if chance(r, 2) {
+	if !m.calm && chance(r, 2) {
 		w.Record = nil // a payload that is no record
 	}
 	return w

@@ -1,22 +1,14 @@
 package engine_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/freshline/freshline/graph"
-)
-
-var (
-	seedFlag      = flag.Uint64("seed", 0, "run the one history of this seed, and say what happens")
-	historiesFlag = flag.Int("histories", 10_000, "so many histories; -short runs 500")
-	fromFlag      = flag.Uint64("from", 1, "the first seed")
 )
 
 // operation is one step of a history. Its randomness is its own, so that a history without it is
@@ -256,30 +248,14 @@ func TestSimulation(t *testing.T) {
 		h.report(t, true)
 		return
 	}
-	n := *historiesFlag
-	if testing.Short() {
-		n = min(n, 500)
-	}
-	var events, compared, failed atomic.Int64
-	start := time.Now()
-	shards := runtime.GOMAXPROCS(0)
-	t.Run("shards", func(t *testing.T) {
-		for shard := range shards {
-			t.Run(fmt.Sprint(shard), func(t *testing.T) {
-				t.Parallel()
-				for i := shard; i < n && failed.Load() < 5; i += shards {
-					h := newHistory(*fromFlag + uint64(i))
-					res, ok := h.report(t, false)
-					events.Add(int64(res.events))
-					compared.Add(int64(res.compared))
-					if !ok {
-						failed.Add(1)
-					}
-				}
-			})
-		}
+	var events, compared atomic.Int64
+	n, seconds := eachSeed(t, 10_000, func(t *testing.T, seed uint64) bool {
+		res, ok := newHistory(seed).report(t, false)
+		events.Add(int64(res.events))
+		compared.Add(int64(res.compared))
+		return ok
 	})
-	t.Logf("%d histories, %d events emitted, %d answers compared, %.1f s", n, events.Load(), compared.Load(), time.Since(start).Seconds())
+	t.Logf("%d histories, %d events emitted, %d answers compared, %.1f s", n, events.Load(), compared.Load(), seconds)
 }
 
 // report runs a history; where it fails it says so, with the smallest history that still fails.
@@ -298,7 +274,10 @@ func (h *history) report(t *testing.T, verbose bool) (res result, ok bool) {
 		t.Errorf("%v\nagain: go test ./stream/engine -run TestSimulation -seed %d", err, h.seed)
 		return res, false
 	}
-	small := h.shrink(t)
+	small := shrinkList(h.operations, func(operations []operation) bool {
+		_, err := h.try(t, operations, nil)
+		return err != nil
+	})
 	lines = nil
 	_, err = h.try(t, small, trace)
 	t.Errorf("%s\n%v\n%d of %d operations", strings.Join(lines, "\n"), err, len(small), len(h.operations))
@@ -314,24 +293,4 @@ func (h *history) try(t *testing.T, operations []operation, trace func(string, .
 		}
 	}()
 	return h.run(t, operations, trace)
-}
-
-// shrink drops operations as long as the history fails.
-func (h *history) shrink(t *testing.T) []operation {
-	small := h.operations
-	for size := len(small) / 2; size >= 1; {
-		shorter := false
-		for at := 0; at+size <= len(small); {
-			trial := append(append([]operation{}, small[:at]...), small[at+size:]...)
-			if _, err := h.try(t, trial, nil); err != nil {
-				small, shorter = trial, true
-			} else {
-				at += size
-			}
-		}
-		if !shorter || size > 1 {
-			size /= 2
-		}
-	}
-	return small
 }

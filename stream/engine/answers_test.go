@@ -1,0 +1,67 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// workIDs are the ids of work that have been seen (E3).
+type workIDs struct {
+	ids   map[string]string // work → event id
+	works map[string]string // event id → work
+}
+
+func newWorkIDs() *workIDs { return &workIDs{map[string]string{}, map[string]string{}} }
+
+// compare holds what has been emitted against what the oracle answers (E5), and returns how many answers are equal.
+func (w *workIDs) compare(plan *graph.Plan, got map[answerKey]*simEvent, want map[answerKey]*answer) (compared int, err error) {
+	var faults []error
+	for k, a := range want {
+		e := got[k]
+		if e == nil || e.content != a.content() {
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.feature, k.key, e, a.content()))
+			continue
+		}
+		if err := w.check(plan.Feature(k.feature), k, a, e); err != nil {
+			faults = append(faults, err)
+		}
+		if names, values, err := graph.ParseKeyJSON([]byte(k.key)); err != nil || !slices.Equal(names, a.names) || !slices.Equal(values, a.values) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: reads as %v %v, %w", k.feature, k.key, names, values, err))
+		}
+		if ids := e.ids(); !slices.Equal(e.body.ID, ids) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.feature, k.key, e.body.ID, ids))
+		}
+		compared++
+	}
+	for k, e := range got {
+		if want[k] == nil {
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %s\n  want nothing", k.feature, k.key, e))
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
+	return compared, errors.Join(faults[:min(len(faults), 5)]...)
+}
+
+// check holds the id of work against all ids so far (E3): one id is of equal work, and equal work
+// has one id, as long as no push changes ids or the columns of the join, or their order.
+func (w *workIDs) check(f *graph.FeaturePlan, k answerKey, a *answer, e *simEvent) error {
+	if !a.status.Work() {
+		return nil
+	}
+	work := a.work(k)
+	placed := fmt.Sprint(work, a.expected.ids, f.Layout, f.IDs)
+	for _, d := range f.Deps {
+		placed += fmt.Sprint(d.Spec.Rename, d.Spec.HasSelect, d.Spec.Select, d.Spec.Lineage, d.Upstream.IDs, d.Upstream.Layout, d.Edge.Own, d.Edge.Columns)
+	}
+	if id, ok := w.ids[placed]; ok && id != e.id {
+		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)
+	}
+	if other, ok := w.works[e.id]; ok && other != work {
+		return fmt.Errorf("E3: the id %s is of two works:\n%s\n%s", e.id, other, work)
+	}
+	w.ids[placed], w.works[e.id] = e.id, work
+	return nil
+}

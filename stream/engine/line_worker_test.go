@@ -1,0 +1,198 @@
+package engine_test
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// lineWorker answers what is offered as lines of a replay file.
+type lineWorker struct {
+	*oracleReplay
+	r        *rand.Rand
+	writes   *writeMaker
+	careless bool // it writes less, or late, or the wrong thing
+}
+
+// answer returns the lines that do the work of a key, in the order of a worker: of an expansion its
+// record comes last.
+func (w *lineWorker) answer(k answerKey, a *answer) [][]byte {
+	spec := w.newest().Feature(k.feature)
+	columns := map[string]graph.Value{}
+	for i, name := range a.names {
+		if !a.values[i].IsNull() {
+			columns[name] = a.values[i]
+		}
+	}
+	switch {
+	case a.status == graph.Orphaned && a.scope == graph.ScopeSample:
+		if w.careless && chance(w.r, 50) {
+			return nil
+		}
+		return w.remove(spec, a.idValues)
+	case a.status == graph.Orphaned:
+		return w.removeGroup(spec, columns)
+	case !a.status.Work() || a.status == graph.Failed:
+		return nil
+	case a.scope == graph.ScopeSample:
+		return [][]byte{w.sample(spec, columns, a)}
+	}
+	join := joinOf(w.newest().Graph, spec)
+	if join.expands {
+		return w.expansion(spec, join, columns, a)
+	}
+	for _, id := range join.suffix {
+		columns[id] = pick(w.r, w.writes.domain[id])
+	}
+	return [][]byte{w.sample(spec, columns, a)}
+}
+
+// remove deletes a sample.
+func (w *lineWorker) remove(spec *graph.Feature, ids []graph.Value) [][]byte {
+	text := append([]byte(`{"delete":`), graph.AppendJSONString(nil, string(spec.Key))...)
+	text = graph.AppendKeyJSON(append(text, `,"row":`...), spec.IDColumns, ids)
+	return [][]byte{append(text, '}')}
+}
+
+// removeGroup deletes the record of an expansion, if there is one.
+func (w *lineWorker) removeGroup(spec *graph.Feature, columns map[string]graph.Value) [][]byte {
+	join := joinOf(w.newest().Graph, spec)
+	for _, s := range w.groups(spec, join) {
+		if slices.Equal(s.ids, valuesOf(columns, join.match)) {
+			text := append([]byte(`{"delete":`), graph.AppendJSONString(nil, string(spec.Key))...)
+			text = graph.AppendKeyJSON(append(text, `,"row":`...), join.match, s.ids)
+			return [][]byte{append(text, '}')}
+		}
+	}
+	return nil
+}
+
+func valuesOf(columns map[string]graph.Value, names []string) []graph.Value {
+	values := make([]graph.Value, len(names))
+	for i, name := range names {
+		values[i] = columns[name]
+	}
+	return values
+}
+
+// sample writes one sample: the columns of the row that is there, new ones where there is none.
+func (w *lineWorker) sample(spec *graph.Feature, key map[string]graph.Value, a *answer) []byte {
+	columns, ids := maps.Clone(key), valuesOf(key, spec.IDColumns)
+	old := map[string]string{}
+	var was *oracleRow
+	for _, s := range w.samples(spec) {
+		if slices.Equal(s.ids, ids) {
+			was = s.oracleRow
+		}
+	}
+	if was != nil {
+		old = was.provenance
+		for name, value := range was.columns {
+			if _, ok := columns[name]; !ok && name != graph.ColumnChildren {
+				columns[name] = value
+			}
+		}
+	} else {
+		w.writes.fill(string(spec.Key), columns)
+	}
+	rec := record(columns)
+	rec.FeatureVersion = graph.String(a.version)
+	provenance := map[string]string{}
+	for _, field := range spec.Fields {
+		name := field.Key.StructName()
+		if provenance[name] = a.expected.fields[field.Key]; len(spec.Deps) == 0 {
+			provenance[name] = "root"
+			if text, ok := old[name]; ok {
+				provenance[name] = text
+			}
+		}
+	}
+	var data map[string]string
+	if w.careless {
+		data = w.spoil(spec, rec, provenance)
+	} else if was != nil && len(spec.Deps) == 0 {
+		data = was.data
+	}
+	fillMaps(rec, provenance, data)
+	return writeLine(spec, rec)
+}
+
+// spoil spoils what a worker writes, sometimes.
+func (w *lineWorker) spoil(spec *graph.Feature, rec *graph.Record, provenance map[string]string) map[string]string {
+	switch n := w.r.IntN(20); {
+	case n == 0:
+		provenance[pick(w.r, spec.Fields).Key.StructName()] = "wrong"
+	case n == 1: // no version
+		rec.FeatureVersion, rec.HasVersion = graph.Null(), true
+	case n == 2: // late
+		version := w.someVersion(w.r, spec.Key)
+		rec.FeatureVersion = graph.String(version)
+		for key := range w.fieldsOf(len(w.graphs), spec.Key, version) {
+			if _, ok := provenance[key.StructName()]; !ok {
+				provenance[key.StructName()] = "old"
+			}
+		}
+	case n < 6:
+		return map[string]string{pick(w.r, spec.Fields).Key.StructName(): pick(w.r, []string{"d1", "d2"})}
+	}
+	return nil
+}
+
+// expansion expands a parent (again): the children that are there or new ones, then the record of
+// how many they are, where there is one or must be, or where nothing came of it (S7).
+func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns map[string]graph.Value, a *answer) (lines [][]byte) {
+	at := func(s oracleSample) bool { return slices.Equal(s.values(join.match), valuesOf(columns, join.match)) }
+	var children []map[string]graph.Value
+	for _, s := range w.samples(spec) {
+		if at(s) {
+			child := maps.Clone(columns)
+			for _, id := range join.suffix {
+				child[id] = s.columns[id]
+			}
+			children = append(children, child)
+		}
+	}
+	group := slices.ContainsFunc(w.groups(spec, join), at)
+	fewer := false
+	if len(children) == 0 || chance(w.r, 20) { // another split: with a record, what is left over is superseded
+		n := w.r.IntN(len(children) + 1)
+		children, fewer = children[:n], n < len(children)
+		for range w.r.IntN(3) {
+			child := maps.Clone(columns)
+			for _, id := range join.suffix {
+				child[id] = pick(w.r, w.writes.domain[id])
+			}
+			if !slices.ContainsFunc(children, func(o map[string]graph.Value) bool { return maps.Equal(o, child) }) {
+				children = append(children, child)
+			}
+		}
+	}
+	for _, child := range some(w.r, children, len(children)) {
+		if !w.careless || !chance(w.r, 20) {
+			lines = append(lines, w.sample(spec, child, a))
+		}
+	}
+	if !group && !join.receipts && chance(w.r, 70) && (w.careless || len(children) > 0 && !fewer) {
+		return lines
+	}
+	n := len(children)
+	if w.careless && chance(w.r, 20) {
+		n = w.r.IntN(4)
+	}
+	rec := record(columns)
+	rec.FeatureVersion, rec.Children = graph.String(a.version), graph.Int(int64(n))
+	provenance := map[string]string{}
+	for _, field := range spec.Fields {
+		provenance[field.Key.StructName()] = a.expected.fields[field.Key]
+	}
+	fillMaps(rec, provenance, nil)
+	return append(lines, writeLine(spec, rec))
+}
+
+func writeLine(spec *graph.Feature, rec *graph.Record) []byte {
+	text := append([]byte(`{"write":`), graph.AppendJSONString(nil, string(spec.Key))...)
+	text = append(append(text, `,"row":`...), recordJSON(rec)...)
+	return append(text, '}')
+}

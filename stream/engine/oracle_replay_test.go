@@ -1,0 +1,263 @@
+package engine_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
+)
+
+// oracleReplay runs the oracle over the lines of a replay file (SEMANTICS 6).
+type oracleReplay struct {
+	*oracle
+	history *graph.History // says whether a graph compiles
+	before  map[answerKey]*answer
+	number  int // of the line
+}
+
+func newOracleReplay(gate graph.Gate) *oracleReplay {
+	defaults := graph.Defaults{Gate: gate}
+	return &oracleReplay{oracle: newOracle(defaults), history: graph.NewHistory(defaults)}
+}
+
+// Reasons that only a replay has.
+const (
+	badLine   graph.Reason = "BAD_LINE"
+	badGraph  graph.Reason = "BAD_GRAPH"
+	badFilter graph.Reason = "BAD_FILTER"
+)
+
+// replayLine is one line of a replay file.
+type replayLine struct {
+	Push       json.RawMessage
+	Write      *graph.FeatureKey
+	Delete     *graph.FeatureKey
+	Row        json.RawMessage
+	Checkpoint *string
+	Invalidate *graph.FeatureKey
+	Where      *string
+	Fail       *graph.FeatureKey
+	Key        json.RawMessage
+	Type       string
+	Message    string
+}
+
+// parseReplayLine reads a line; false: it is not exactly one operation, with what belongs to it.
+func parseReplayLine(text []byte) (op replayLine, ok bool) {
+	belongs := map[string]string{"push": "", "write": "row", "delete": "row", "invalidate": "where", "fail": "key type message", "checkpoint": ""}
+	var names map[string]json.RawMessage
+	if json.Unmarshal(text, &names) != nil || json.Unmarshal(text, &op) != nil {
+		return op, false
+	}
+	kind := ""
+	for name := range names {
+		if _, ok := belongs[name]; ok && kind != "" {
+			return op, false
+		} else if ok {
+			kind = name
+		}
+	}
+	for name, value := range names {
+		if name == "row" || name == "push" || name == "key" {
+			continue
+		}
+		if string(value) == "null" || name != kind && !slices.Contains(strings.Fields(belongs[kind]), name) {
+			return op, false
+		}
+	}
+	_, row := names["row"]
+	_, key := names["key"]
+	return op, kind != "" && (!row || belongs[kind] == "row") && key == (kind == "fail")
+}
+
+// run runs a whole file and returns what is to be printed.
+func (o *oracleReplay) run(events []byte) (out []string) {
+	for line := range bytes.Lines(events) {
+		out = append(out, o.line(line)...)
+	}
+	return out
+}
+
+// line runs one line and returns what is to be printed.
+func (o *oracleReplay) line(text []byte) []string {
+	o.number++
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	op, ok := parseReplayLine(text)
+	reason := badLine
+	switch {
+	case !ok:
+	case op.Checkpoint != nil:
+		after := o.answers()
+		out := changes(*op.Checkpoint, o.before, after)
+		o.before = after
+		return out
+	default:
+		reason = o.do(&op)
+	}
+	if reason == "" {
+		return nil
+	}
+	return []string{deadLetter(o.number, reason)}
+}
+
+func deadLetter(line int, reason graph.Reason) string {
+	return fmt.Sprintf(`{"dead_letter":{"line":%d,"reason":%q}}`, line, reason)
+}
+
+// do does what a line says, or returns why it is refused.
+func (o *oracleReplay) do(op *replayLine) graph.Reason {
+	if op.Push != nil {
+		return o.pushGraph(op.Push)
+	}
+	var feature graph.FeatureKey
+	for _, key := range []*graph.FeatureKey{op.Write, op.Delete, op.Invalidate, op.Fail} {
+		if key != nil {
+			feature = *key
+		}
+	}
+	if g := o.newest(); g == nil || g.Feature(feature) == nil {
+		return graph.UnknownFeature
+	}
+	switch {
+	case op.Invalidate != nil:
+		return o.invalidate(feature, op.Where)
+	case op.Fail != nil:
+		return o.failWork(feature, op)
+	}
+	return o.writeRow(feature, op.Row, op.Delete != nil)
+}
+
+func (o *oracleReplay) pushGraph(text []byte) graph.Reason {
+	g, err := graph.Parse(text, "push")
+	if err != nil || g.Check() != nil {
+		return badGraph
+	}
+	next, err := o.history.Push(int64(o.number), g)
+	if err != nil {
+		return badGraph
+	}
+	o.history = next
+	o.push(g)
+	return ""
+}
+
+// writeRow takes a row, or a delete.
+func (o *oracleReplay) writeRow(feature graph.FeatureKey, row []byte, gone bool) graph.Reason {
+	g := o.newest()
+	record, err := graph.ParseRecordJSON(row, graph.RecordOptions{})
+	if err != nil {
+		return graph.BadRow
+	}
+	if !record.HasVersion && !gone {
+		record.FeatureVersion = graph.String(g.versions[feature].Feature)
+	}
+	ids := g.Feature(feature).IDColumns
+	if join := joinOf(g.Graph, g.Feature(feature)); join.expands && !slices.ContainsFunc(join.suffix, func(id string) bool { return !record.Column(id).IsNull() }) {
+		ids = join.match
+	}
+	values := make([]graph.Value, len(ids))
+	for i, id := range ids {
+		values[i] = record.Column(id)
+	}
+	key := graph.AppendKeyJSON(nil, ids, values)
+	return o.write(len(o.graphs), feature, 0, &engine.Write{Offset: int64(o.number), Key: key, Record: record, Delete: gone})
+}
+
+// invalidate marks rows.
+func (o *oracleReplay) invalidate(feature graph.FeatureKey, where *string) graph.Reason {
+	var filter *graph.Filter
+	if where != nil {
+		var err error
+		if filter, err = graph.ParseFilter(*where); err != nil {
+			return badFilter
+		}
+	}
+	o.request(feature, filter, func(row *oracleRow) bool { return row.offset < int64(o.number) })
+	return ""
+}
+
+// failWork says that the present work of a key could not be done.
+func (o *oracleReplay) failWork(feature graph.FeatureKey, op *replayLine) graph.Reason {
+	key, err := graph.ParseRecordJSON(op.Key, graph.RecordOptions{TypedObjects: true})
+	if err != nil {
+		return badLine
+	}
+	for k, a := range o.answers() {
+		same := k.feature == feature && len(a.names) == len(key.Columns)
+		for i, name := range a.names {
+			same = same && slices.Contains(key.Columns, graph.Column{Name: name, Value: a.values[i]})
+		}
+		if same && a.status.Work() {
+			o.failures[k] = &oracleFailure{work: a.work(k), attempt: 1, kind: op.Type, message: op.Message}
+		}
+	}
+	return ""
+}
+
+// changes prints what has changed, in the order of SEMANTICS 6.
+func changes(label string, before, after map[answerKey]*answer) (out []string) {
+	type line struct {
+		answerKey
+		*answer
+		fresh bool
+	}
+	var lines []line
+	for k, a := range after {
+		if b := before[k]; b == nil || b.outcome() != a.outcome() {
+			lines = append(lines, line{k, a, false})
+		}
+	}
+	for k, b := range before {
+		if after[k] == nil {
+			lines = append(lines, line{k, b, true})
+		}
+	}
+	slices.SortFunc(lines, func(a, b line) int {
+		if c := a.feature.Compare(b.feature); c != 0 {
+			return c
+		}
+		if c := int(a.scope) - int(b.scope); c != 0 {
+			return c
+		}
+		if c := slices.CompareFunc(a.values, b.values, graph.Compare); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	for _, c := range lines {
+		text := map[string]any{
+			"checkpoint": label, "feature": string(c.feature), "scope": c.scope.String(), "status": "FRESH",
+			"key": json.RawMessage(c.key), "id": json.RawMessage(graph.AppendKeyJSON(nil, c.idNames, c.idValues)),
+		}
+		if !c.fresh {
+			text["status"], text["causes"], text["changed_fields"], text["feature_version"] = c.status.String(), texts(c.causes), texts(c.changed), c.version
+			if c.expected != nil && c.expected.there {
+				fields := map[string]string{}
+				for key, hash := range c.expected.fields {
+					fields[key.StructName()] = hash
+				}
+				text["expected"] = map[string]any{"provenance_by_field": fields, "provenance": c.expected.provenance}
+			}
+			if c.failure != nil {
+				text["failure"] = map[string]string{"type": c.failure.kind, "message": c.failure.message}
+			}
+			if c.scope == graph.ScopeInput {
+				text["children"], text["children_not_current"] = c.children, c.notCurrent
+			}
+		}
+		b, err := json.Marshal(text)
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, string(b))
+	}
+	return out
+}
+
+func texts(list []string) []string { return append([]string{}, list...) }

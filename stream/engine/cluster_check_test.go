@@ -219,6 +219,36 @@ func (c *cluster) step(push func()) error {
 	return c.checkStep(before)
 }
 
+// calm does something while all is quiet, and waits until it is again, with a clock that waits for
+// all that is under way: then no work is offered that is not there in the end (S3).
+func (c *cluster) calm(change func()) error {
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	c.recent, c.frozen = nil, true
+	defer func() { c.frozen = false }()
+	change()
+	if err := c.quiet(); err != nil {
+		return err
+	}
+	if c.hold == 0 {
+		return nil
+	}
+	final, err := c.answered()
+	if err != nil {
+		return err
+	}
+	for _, r := range c.recent {
+		if r.event == nil || r.event.id == "" {
+			continue
+		}
+		if end := final[r.answerKey]; end == nil || end.content != r.event.content || end.id != r.event.id {
+			return fmt.Errorf("S3: after one write %v is offered as %s; in the end it is %s", r.answerKey, r.event, end)
+		}
+	}
+	return nil
+}
+
 // checkSamples looks every sample up by its ids, in the partition where it lies.
 func (c *cluster) checkSamples() error {
 	readers := map[*process]state.ReadCloser{}

@@ -122,6 +122,7 @@ func (e *Engine) applyFailure(r *resolver, k *rowsKey, value []byte) {
 	there := ok && id != [16]byte{}
 	if there {
 		e.st.Set(key, value)
+		e.flagFailure(r, k.join, k.edge[:], k.rest)
 	} else {
 		e.st.Delete(key)
 	}
@@ -131,10 +132,7 @@ func (e *Engine) applyFailure(r *resolver, k *rowsKey, value []byte) {
 	}
 	f := e.plan.Feature(shape.Feature)
 	if f == nil || f.Shape.Name != shape.Name {
-		return // the sweep of a graph that has the shape flags it
-	}
-	if there {
-		e.flagFailure(r, k.join, k.edge[:], k.rest)
+		return
 	}
 	match := append(slices.Clone(k.join), k.rest...)
 	j := r.job(f, match, len(f.Layout), cause)

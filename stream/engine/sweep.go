@@ -159,7 +159,7 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 				}
 			}
 		}
-		return e.drop(from, to, func(key, page []byte) { e.takeBack(r, shape, key, page) })
+		return e.dropPages(r, shape, from, to)
 	}
 	if section == sectionFailed { // remembered whatever the graph: the same work may be offered again
 		if shape := e.shapes[binary.BigEndian.Uint64(name)]; shape != nil {
@@ -204,6 +204,38 @@ func (e *Engine) drop(from, to []byte, before func(key, value []byte)) bool {
 	})
 	for _, key := range keys {
 		e.st.Delete(key)
+	}
+	return done
+}
+
+// dropPages takes back what the pages of a shape that is not in force say. That there are failures stays, as
+// these do.
+func (e *Engine) dropPages(r *resolver, shape *graph.Shape, from, to []byte) bool {
+	failures := []byte{pageFailures}
+	var flagged [][]byte
+	done := true
+	var keys [][]byte
+	e.scan(from, to, func(key, page []byte) bool {
+		if bytes.Equal(page, failures) {
+			return true
+		}
+		if len(keys) > 0 && e.spent() {
+			done = false
+			return false
+		}
+		e.budget--
+		keys = append(keys, slices.Clone(key))
+		if len(page) > 0 && page[0]&pageFailures != 0 {
+			flagged = append(flagged, keys[len(keys)-1])
+		}
+		e.takeBack(r, shape, key, page)
+		return true
+	})
+	for _, key := range keys {
+		e.st.Delete(key)
+	}
+	for _, key := range flagged {
+		e.st.Set(key, failures)
 	}
 	return done
 }

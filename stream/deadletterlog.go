@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -63,9 +61,6 @@ func openLetters(ctx context.Context, cluster Cluster, client *kgo.Client, ns Na
 
 func (l *letterLog) findStarts(ctx context.Context, client *kgo.Client, o DeadLetterOptions) error {
 	meta, err := fetchTopics(ctx, client, []string{l.topic})
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return fmt.Errorf("%w; publish a graph with `freshline graph publish`, or name another --namespace", err)
-	}
 	if err != nil {
 		return err
 	}

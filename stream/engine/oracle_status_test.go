@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/freshline/freshline/graph"
 )
@@ -62,9 +63,15 @@ func (a *answer) outcome() string {
 	return text
 }
 
-// work is what the event id is a hash of (E3).
+// work is what the event id is a hash of (E3): names go with all values, so that no order counts.
 func (a *answer) work(k answerKey) string {
-	return fmt.Sprintf("%s %s %s %s %s %s source %s%s", k.feature, k.key, a.scope, a.status, a.version, a.expected.text, a.source, a.expected.inputs)
+	key := map[string]graph.Value{}
+	for i, name := range a.names {
+		key[name] = a.values[i]
+	}
+	inputs := strings.Split(a.expected.inputs, "\n")
+	slices.Sort(inputs)
+	return fmt.Sprintf("%s %v %s %s %s %s source %s%s", k.feature, key, a.scope, a.status, a.version, a.expected.text, a.source, strings.Join(inputs, "\n"))
 }
 
 // verdict is the judgement of one own row, or of none.

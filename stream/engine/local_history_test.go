@@ -19,19 +19,13 @@ type lineMaker struct {
 	writes *writeMaker
 	graphs *graphMaker
 	lines  [][]byte
+	least  int   // features of the first graph
 	err    error // of the last line: no more are made
 }
 
 func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	r := rand.New(rand.NewPCG(seed, 11))
-	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newWriteMaker(r)}
-	for _, c := range slices.Sorted(maps.Keys(m.writes.domain)) { // JSON has fewer types
-		for i, v := range m.writes.domain[c] {
-			if text := graph.AppendJSON(nil, v); text[0] == '{' {
-				m.writes.domain[c][i] = graph.String(string(text))
-			}
-		}
-	}
+	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newJSONWriteMaker(r), least: 1}
 	m.graphs = &graphMaker{
 		r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}, settled: true,
 		keep: func(string) bool { return false },
@@ -39,6 +33,19 @@ func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	m.graphs.check = func(g *graph.Graph) bool {
 		_, err := m.history.Push(int64(m.number), g)
 		return err == nil
+	}
+	return m
+}
+
+// newJSONWriteMaker makes writes of the types that JSON has.
+func newJSONWriteMaker(r *rand.Rand) *writeMaker {
+	m := newWriteMaker(r)
+	for _, c := range slices.Sorted(maps.Keys(m.domain)) {
+		for i, v := range m.domain[c] {
+			if text := graph.AppendJSON(nil, v); text[0] == '{' {
+				m.domain[c][i] = graph.String(string(text))
+			}
+		}
 	}
 	return m
 }
@@ -62,7 +69,7 @@ func (m *lineMaker) makeHistory() (err error) {
 		}
 	}()
 	m.writes.calm = chance(m.r, 50)
-	m.pushLine(m.graphs.first(1 + m.r.IntN(6)))
+	m.pushLine(m.graphs.first(m.least + m.r.IntN(len(specKeys)+1-m.least)))
 	kinds := []struct {
 		wild, calm int // weights
 		do         func()

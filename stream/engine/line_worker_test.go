@@ -15,7 +15,7 @@ type lineWorker struct {
 	r        *rand.Rand
 	writes   *writeMaker
 	careless bool // it writes less, or late, or the wrong thing
-	same     bool // it splits a parent into the samples that it already has
+	same     bool // it splits a parent again into the samples that it had
 }
 
 // answer returns the lines that do the work of a key, in the order of a worker: of an expansion its
@@ -158,7 +158,7 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 	}
 	group := slices.ContainsFunc(w.groups(spec, join), at)
 	var left []map[string]graph.Value
-	if len(children) == 0 || !w.same && chance(w.r, 20) { // another split
+	if len(children) == 0 && !(w.same && group) || !w.same && chance(w.r, 20) { // another split
 		n := w.r.IntN(len(children) + 1)
 		children, left = slices.Clone(children[:n]), children[n:]
 		for i := range w.r.IntN(3) {
@@ -199,7 +199,9 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 func (w *lineWorker) child(join *oracleJoin, columns map[string]graph.Value, i int) map[string]graph.Value {
 	child := maps.Clone(columns)
 	for _, id := range join.suffix {
-		if child[id] = pick(w.r, w.writes.domain[id]); !w.careless {
+		if w.careless {
+			child[id] = pick(w.r, w.writes.domain[id])
+		} else {
 			child[id] = graph.String(fmt.Sprintf("%s%d", graph.AppendKeyJSON(nil, join.match, valuesOf(columns, join.match)), i))
 		}
 	}

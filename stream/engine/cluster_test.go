@@ -107,6 +107,12 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 	return c
 }
 
+// setGate sets the gate of graphs that set none, before the first is pushed.
+func (c *cluster) setGate(gate graph.Gate) {
+	defaults := graph.Defaults{Gate: gate, Settled: *settledFlag}
+	c.histories[0], c.oracle = graph.NewHistory(defaults), newOracle(defaults)
+}
+
 func (c *cluster) newStore() *simStore {
 	s := &simStore{resolvers: map[int32]simPosition{}, routers: map[engine.Source]int64{}}
 	if c.badger {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -10,6 +11,11 @@ import (
 
 	"github.com/freshline/freshline/graph"
 )
+
+// simSettled lets the gate of a history be settled; off until that is built across partitions.
+const simSettled = false
+
+var settledFlag = flag.Bool("settled", simSettled, "the gate of a simulated history may be settled")
 
 // operation is one step of a history. Its randomness is its own, so that a history without it is
 // otherwise the same.
@@ -74,11 +80,14 @@ func (h *history) run(t testing.TB, operations []operation, trace func(string, .
 	r := rand.New(rand.NewPCG(h.seed, 2))
 	c := newCluster(t, r, int32(1+r.IntN(4)), 1+r.IntN(3), r.IntN(200) == 0)
 	defer c.close()
+	if *settledFlag {
+		c.setGate(gateOf(h.seed))
+	}
 	if trace != nil {
 		c.trace, c.tracing = trace, true
 	}
 	m := newWriteMaker(r)
-	g := &graphMaker{r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}}
+	g := &graphMaker{r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}, settled: *settledFlag}
 	for _, key := range specKeys {
 		c.counts[graph.FeatureKey(key)] = int32(1 + r.IntN(3)*r.IntN(2))
 	}
@@ -222,6 +231,7 @@ func (c *cluster) coldStart(m *writeMaker) error {
 		return err
 	}
 	cold := newCluster(c.t, c.r, int32(1+c.r.IntN(4)), 1+c.r.IntN(3), false)
+	cold.setGate(c.oracle.defaults.Gate)
 	cold.trace, cold.tracing, cold.counts = c.trace, c.tracing, c.counts
 	for _, g := range c.oracle.graphs {
 		cold.push(g.Graph)

@@ -18,6 +18,7 @@ type lineMaker struct {
 	r      *rand.Rand
 	writes *writeMaker
 	graphs *graphMaker
+	shape  *shapeMaker // makes the graphs instead, where waves are to meet
 	lines  [][]byte
 	least  int   // features of the first graph
 	err    error // of the last line: no more are made
@@ -69,13 +70,22 @@ func (m *lineMaker) makeHistory() (err error) {
 		}
 	}()
 	m.writes.calm = chance(m.r, 50)
-	m.pushLine(m.graphs.first(m.least + m.r.IntN(len(specKeys)+1-m.least)))
+	if m.writes.calm && !m.graphs.still && chance(m.r, 50) {
+		m.shape = newShape(m.r, 3+m.r.IntN(5), true)
+		for i := range m.shape.Features {
+			k := fmt.Sprint("k", i)
+			m.writes.domain[k] = m.writes.domain["k"]
+		}
+		m.addf(`{"push":%s}`, m.shape.text())
+	} else {
+		m.pushLine(m.graphs.first(m.least + m.r.IntN(len(specKeys)+1-m.least)))
+	}
 	kinds := []struct {
 		wild, calm int // weights
 		do         func()
 	}{
 		{30, 20, func() { m.writeLine(true) }}, {10, 2, func() { m.writeLine(false) }}, {5, 4, m.deleteLine}, {45, 70, m.workerLines},
-		{8, 8, func() { m.pushLine(m.graphs.next()) }}, {3, 3, m.requestLine}, {4, 8, m.failLine}, {4, 1, m.badLine}, {35, 35, m.checkpointLine},
+		{8, 8, m.pushNext}, {3, 3, m.requestLine}, {4, 8, m.failLine}, {4, 1, m.badLine}, {35, 35, m.checkpointLine},
 	}
 	var deck []func()
 	for _, k := range kinds {
@@ -98,6 +108,15 @@ func (m *lineMaker) pushLine(g *graph.Graph) {
 	if g != nil {
 		m.addf(`{"push":%s}`, m.graphs.now.text())
 	}
+}
+
+func (m *lineMaker) pushNext() {
+	if m.shape == nil {
+		m.pushLine(m.graphs.next())
+		return
+	}
+	pick(m.r, pick(m.r, m.shape.Features).Fields).Code = fmt.Sprint(1 + m.r.IntN(3))
+	m.addf(`{"push":%s}`, m.shape.text())
 }
 
 // feature picks a feature of the graph in force, nil if it has none.
@@ -171,7 +190,11 @@ func (m *lineMaker) failLine() {
 }
 
 func (m *lineMaker) badLine() {
-	push := bytes.Replace(m.graphs.now.text(), []byte(`"key":`), []byte(`"kex":`), 1)
+	now := m.graphs.now
+	if m.shape != nil {
+		now = &m.shape.specGraph
+	}
+	push := bytes.Replace(now.text(), []byte(`"key":`), []byte(`"kex":`), 1)
 	m.add([]byte(pick(m.r, []string{
 		`{}`, `[1]`, `{"write":"m/a","delete":"m/a","row":{"a":1}}`, `{"write":"m/a","raw":{}}`, `{"write":"nowhere","row":{"a":1}}`,
 		`{"delete":"nowhere","row":{"a":1}}`, `{"invalidate":"nowhere"}`, `{"fail":"nowhere","key":{}}`, `{"invalidate":"m/a","where":"a ="}`,

@@ -54,7 +54,7 @@ type onePiece struct {
 
 func newOnePiece(seed uint64) *onePiece {
 	r := rand.New(rand.NewPCG(seed, 13))
-	p := &onePiece{localRun: newLocalRun(graph.GateSettled), r: r, shape: newShape(r, 2+r.IntN(6))}
+	p := &onePiece{localRun: newLocalRun(graph.GateSettled), r: r, shape: newShape(r, 2+r.IntN(6), false)}
 	p.w = &lineWorker{oracleReplay: p.oracleReplay, r: r, writes: newJSONWriteMaker(r)}
 	p.told = func(k answerKey, e *simEvent) {
 		p.lines = append(p.lines, fmt.Appendf(nil, "    %s %s %s", k.feature, k.key, e))

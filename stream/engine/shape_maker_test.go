@@ -11,13 +11,14 @@ import (
 // shapeMaker makes graphs in which waves meet: chains, diamonds, expansions whose receipts are
 // required, groups, at any grain and in any order, all of them to be settled.
 type shapeMaker struct {
-	r *rand.Rand
+	r     *rand.Rand
+	mixed bool // fields of one feature may read other fields, also where it waits
 	specGraph
 }
 
-// shape makes a graph of n features. Their ids are a, then a column for each expansion above.
-func newShape(r *rand.Rand, n int) *shapeMaker {
-	m := &shapeMaker{r: r}
+// newShape makes a graph of n features. Their ids are a, maybe b, then a column for each expansion above.
+func newShape(r *rand.Rand, n int, mixed bool) *shapeMaker {
+	m := &shapeMaker{r: r, mixed: mixed}
 	for i := range n {
 		f := &specFeature{Key: fmt.Sprintf("f%d", i)}
 		for _, name := range some(r, []string{"x", "y", "z"}, 1+r.IntN(3)) {
@@ -79,12 +80,13 @@ func isPrefix(short, long []string) bool {
 }
 
 // fieldDeps lets some fields read only some of what there is. Where a feature may wait, all its fields
-// read the same: a row that waits for one field is suspect in no other one, however old it is there.
+// read the same unless mixed: a row that waits for one field is suspect in no other one, however old it is there.
 func (m *shapeMaker) fieldDeps(f *specFeature) {
 	waits := len(f.Deps) > 1
 	for _, d := range f.Deps {
 		waits = waits || d.Lineage["aggregation"] != nil
 	}
+	waits = waits && !m.mixed
 	for i, field := range f.Fields {
 		if waits && i > 0 {
 			field.Deps = f.Fields[0].Deps

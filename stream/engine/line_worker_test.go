@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // lineWorker answers what is offered as lines of a replay file.
@@ -118,7 +119,7 @@ func (w *lineWorker) sample(spec *graph.Feature, key map[string]graph.Value, a *
 		data = was.data
 	}
 	fillMaps(rec, provenance, data)
-	return writeLine(spec, rec)
+	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // spoil spoils what a worker writes, sometimes.
@@ -192,7 +193,7 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 		provenance[field.Key.StructName()] = a.expected.fields[field.Key]
 	}
 	fillMaps(rec, provenance, nil)
-	return append(lines, writeLine(spec, rec))
+	return append(lines, writeJSON(spec.Key, &engine.Write{Record: rec}))
 }
 
 // child gives a parent's sample its ids: those of a careful worker are no other parent's.
@@ -206,10 +207,4 @@ func (w *lineWorker) child(join *oracleJoin, columns map[string]graph.Value, i i
 		}
 	}
 	return child
-}
-
-func writeLine(spec *graph.Feature, rec *graph.Record) []byte {
-	text := append([]byte(`{"write":`), graph.AppendJSONString(nil, string(spec.Key))...)
-	text = append(append(text, `,"row":`...), recordJSON(rec)...)
-	return append(text, '}')
 }

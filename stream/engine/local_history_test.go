@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // lineMaker makes the lines of a replay file at random, and runs each: what producers, workers of no
@@ -148,7 +149,7 @@ func (m *lineMaker) writeLine(root bool) {
 		if m.r.IntN(1000) == 0 {
 			w.Record.Columns = append(w.Record.Columns, graph.Column{Name: "z", Value: graph.String(strings.Repeat("large", tooLarge/5+1))})
 		}
-		m.addf(`{"write":%q,"row":%s}`, spec.Key, recordJSON(w.Record))
+		m.add(writeJSON(spec.Key, w))
 	}
 }
 
@@ -158,14 +159,10 @@ func (m *lineMaker) deleteLine() {
 		return
 	}
 	w := m.writes.remove(m.r, m.oracle, spec)
-	kind := "delete"
-	if !w.Delete {
-		kind = "write"
-	}
 	if w.Record == nil {
 		w.Record = record(m.writes.columns(m.r, spec.IDColumns))
 	}
-	m.addf(`{%q:%q,"row":%s}`, kind, spec.Key, recordJSON(w.Record))
+	m.add(writeJSON(spec.Key, w))
 }
 
 func (m *lineMaker) requestLine() {
@@ -222,6 +219,15 @@ func sortedKeys[T any](all map[answerKey]T) []answerKey {
 	return slices.SortedFunc(maps.Keys(all), func(a, b answerKey) int {
 		return compareText(string(a.feature)+"\x00"+a.key, string(b.feature)+"\x00"+b.key)
 	})
+}
+
+// writeJSON writes a write, or a delete, as a line.
+func writeJSON(feature graph.FeatureKey, w *engine.Write) []byte {
+	kind := "write"
+	if w.Delete {
+		kind = "delete"
+	}
+	return fmt.Appendf(nil, `{%q:%q,"row":%s}`, kind, feature, recordJSON(w.Record))
 }
 
 // recordJSON writes a record as the row of a line.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // TestOnePiece checks what S3 is for: in the gate settled, when all is quiet after each line and
@@ -215,7 +216,7 @@ func (p *onePiece) rootLine(spec *graph.Feature, columns map[string]graph.Value,
 	}
 	rec := record(columns)
 	fillMaps(rec, provenance, nil)
-	return writeLine(spec, rec)
+	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // sameLine writes a sample of a root again: another provenance, the same data.
@@ -226,7 +227,7 @@ func (p *onePiece) sameLine(spec *graph.Feature, s oracleSample) []byte {
 	}
 	rec := record(s.columns)
 	fillMaps(rec, provenance, s.data)
-	return writeLine(spec, rec)
+	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // work lets workers answer until nothing is left: each has taken an event, and its rows are written

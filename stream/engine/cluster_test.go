@@ -209,6 +209,9 @@ func (c *cluster) produceSample(feature graph.FeatureKey, w *engine.Write) {
 		w.Offset++ // a control record
 	}
 	log.append(simRecord{offset: w.Offset, key: string(w.Key), write: w})
+	if c.tracing && w.Record != nil {
+		c.trace("  %d of %v under %s: %s", w.Offset, source, w.Key, writeJSON(feature, w))
+	}
 }
 
 // unowned returns the tasks that no process runs.

@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // lineWorker answers what is offered as lines of a replay file.
@@ -14,6 +16,7 @@ type lineWorker struct {
 	r        *rand.Rand
 	writes   *writeMaker
 	careless bool // it writes less, or late, or the wrong thing
+	same     bool // it splits a parent again into the samples that it had
 }
 
 // answer returns the lines that do the work of a key, in the order of a worker: of an expansion its
@@ -34,7 +37,7 @@ func (w *lineWorker) answer(k answerKey, a *answer) [][]byte {
 		return w.remove(spec, a.idValues)
 	case a.status == graph.Orphaned:
 		return w.removeGroup(spec, columns)
-	case !a.status.Work() || a.status == graph.Failed:
+	case !a.status.Work() || a.status == graph.Failed && w.careless:
 		return nil
 	case a.scope == graph.ScopeSample:
 		return [][]byte{w.sample(spec, columns, a)}
@@ -116,7 +119,7 @@ func (w *lineWorker) sample(spec *graph.Feature, key map[string]graph.Value, a *
 		data = was.data
 	}
 	fillMaps(rec, provenance, data)
-	return writeLine(spec, rec)
+	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // spoil spoils what a worker writes, sometimes.
@@ -155,18 +158,20 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 		}
 	}
 	group := slices.ContainsFunc(w.groups(spec, join), at)
-	fewer := false
-	if len(children) == 0 || chance(w.r, 20) { // another split: with a record, what is left over is superseded
+	var left []map[string]graph.Value
+	if len(children) == 0 && !(w.same && group) || !w.same && chance(w.r, 20) { // another split
 		n := w.r.IntN(len(children) + 1)
-		children, fewer = children[:n], n < len(children)
-		for range w.r.IntN(3) {
-			child := maps.Clone(columns)
-			for _, id := range join.suffix {
-				child[id] = pick(w.r, w.writes.domain[id])
-			}
-			if !slices.ContainsFunc(children, func(o map[string]graph.Value) bool { return maps.Equal(o, child) }) {
+		children, left = slices.Clone(children[:n]), children[n:]
+		for i := range w.r.IntN(3) {
+			if child := w.child(join, columns, i); !slices.ContainsFunc(children, func(o map[string]graph.Value) bool { return maps.Equal(o, child) }) {
 				children = append(children, child)
+				left = slices.DeleteFunc(left, func(o map[string]graph.Value) bool { return maps.Equal(o, child) })
 			}
+		}
+	}
+	for _, child := range left {
+		if !w.careless {
+			lines = append(lines, w.remove(spec, valuesOf(child, spec.IDColumns))...)
 		}
 	}
 	for _, child := range some(w.r, children, len(children)) {
@@ -174,7 +179,7 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 			lines = append(lines, w.sample(spec, child, a))
 		}
 	}
-	if !group && !join.receipts && chance(w.r, 70) && (w.careless || len(children) > 0 && !fewer) {
+	if !group && !join.receipts && chance(w.r, 70) && (w.careless || len(children) > 0) {
 		return lines
 	}
 	n := len(children)
@@ -188,11 +193,18 @@ func (w *lineWorker) expansion(spec *graph.Feature, join *oracleJoin, columns ma
 		provenance[field.Key.StructName()] = a.expected.fields[field.Key]
 	}
 	fillMaps(rec, provenance, nil)
-	return append(lines, writeLine(spec, rec))
+	return append(lines, writeJSON(spec.Key, &engine.Write{Record: rec}))
 }
 
-func writeLine(spec *graph.Feature, rec *graph.Record) []byte {
-	text := append([]byte(`{"write":`), graph.AppendJSONString(nil, string(spec.Key))...)
-	text = append(append(text, `,"row":`...), recordJSON(rec)...)
-	return append(text, '}')
+// child gives a parent's sample its ids: those of a careful worker are no other parent's.
+func (w *lineWorker) child(join *oracleJoin, columns map[string]graph.Value, i int) map[string]graph.Value {
+	child := maps.Clone(columns)
+	for _, id := range join.suffix {
+		if w.careless {
+			child[id] = pick(w.r, w.writes.domain[id])
+		} else {
+			child[id] = graph.String(fmt.Sprintf("%s%d", graph.AppendKeyJSON(nil, join.match, valuesOf(columns, join.match)), i))
+		}
+	}
+	return child
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // lineMaker makes the lines of a replay file at random, and runs each: what producers, workers of no
@@ -18,20 +19,15 @@ type lineMaker struct {
 	r      *rand.Rand
 	writes *writeMaker
 	graphs *graphMaker
+	shape  *shapeMaker // makes the graphs instead, where waves are to meet
 	lines  [][]byte
+	least  int   // features of the first graph
 	err    error // of the last line: no more are made
 }
 
 func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	r := rand.New(rand.NewPCG(seed, 11))
-	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newWriteMaker(r)}
-	for _, c := range slices.Sorted(maps.Keys(m.writes.domain)) { // JSON has fewer types
-		for i, v := range m.writes.domain[c] {
-			if text := graph.AppendJSON(nil, v); text[0] == '{' {
-				m.writes.domain[c][i] = graph.String(string(text))
-			}
-		}
-	}
+	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newJSONWriteMaker(r), least: 1}
 	m.graphs = &graphMaker{
 		r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}, settled: true,
 		keep: func(string) bool { return false },
@@ -39,6 +35,19 @@ func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	m.graphs.check = func(g *graph.Graph) bool {
 		_, err := m.history.Push(int64(m.number), g)
 		return err == nil
+	}
+	return m
+}
+
+// newJSONWriteMaker makes writes of the types that JSON has.
+func newJSONWriteMaker(r *rand.Rand) *writeMaker {
+	m := newWriteMaker(r)
+	for _, c := range slices.Sorted(maps.Keys(m.domain)) {
+		for i, v := range m.domain[c] {
+			if text := graph.AppendJSON(nil, v); text[0] == '{' {
+				m.domain[c][i] = graph.String(string(text))
+			}
+		}
 	}
 	return m
 }
@@ -62,13 +71,22 @@ func (m *lineMaker) makeHistory() (err error) {
 		}
 	}()
 	m.writes.calm = chance(m.r, 50)
-	m.pushLine(m.graphs.first(1 + m.r.IntN(6)))
+	if m.writes.calm && !m.graphs.still && chance(m.r, 50) {
+		m.shape = newShape(m.r, 3+m.r.IntN(5), true)
+		for i := range m.shape.Features {
+			k := fmt.Sprint("k", i)
+			m.writes.domain[k] = m.writes.domain["k"]
+		}
+		m.addf(`{"push":%s}`, m.shape.text())
+	} else {
+		m.pushLine(m.graphs.first(m.least + m.r.IntN(len(specKeys)+1-m.least)))
+	}
 	kinds := []struct {
 		wild, calm int // weights
 		do         func()
 	}{
 		{30, 20, func() { m.writeLine(true) }}, {10, 2, func() { m.writeLine(false) }}, {5, 4, m.deleteLine}, {45, 70, m.workerLines},
-		{8, 8, func() { m.pushLine(m.graphs.next()) }}, {3, 3, m.requestLine}, {4, 8, m.failLine}, {4, 1, m.badLine}, {35, 35, m.checkpointLine},
+		{8, 8, m.pushNext}, {3, 3, m.requestLine}, {4, 8, m.failLine}, {4, 1, m.badLine}, {35, 35, m.checkpointLine},
 	}
 	var deck []func()
 	for _, k := range kinds {
@@ -91,6 +109,15 @@ func (m *lineMaker) pushLine(g *graph.Graph) {
 	if g != nil {
 		m.addf(`{"push":%s}`, m.graphs.now.text())
 	}
+}
+
+func (m *lineMaker) pushNext() {
+	if m.shape == nil {
+		m.pushLine(m.graphs.next())
+		return
+	}
+	pick(m.r, pick(m.r, m.shape.Features).Fields).Code = fmt.Sprint(1 + m.r.IntN(3))
+	m.addf(`{"push":%s}`, m.shape.text())
 }
 
 // feature picks a feature of the graph in force, nil if it has none.
@@ -122,7 +149,7 @@ func (m *lineMaker) writeLine(root bool) {
 		if m.r.IntN(1000) == 0 {
 			w.Record.Columns = append(w.Record.Columns, graph.Column{Name: "z", Value: graph.String(strings.Repeat("large", tooLarge/5+1))})
 		}
-		m.addf(`{"write":%q,"row":%s}`, spec.Key, recordJSON(w.Record))
+		m.add(writeJSON(spec.Key, w))
 	}
 }
 
@@ -132,14 +159,10 @@ func (m *lineMaker) deleteLine() {
 		return
 	}
 	w := m.writes.remove(m.r, m.oracle, spec)
-	kind := "delete"
-	if !w.Delete {
-		kind = "write"
-	}
 	if w.Record == nil {
 		w.Record = record(m.writes.columns(m.r, spec.IDColumns))
 	}
-	m.addf(`{%q:%q,"row":%s}`, kind, spec.Key, recordJSON(w.Record))
+	m.add(writeJSON(spec.Key, w))
 }
 
 func (m *lineMaker) requestLine() {
@@ -164,7 +187,11 @@ func (m *lineMaker) failLine() {
 }
 
 func (m *lineMaker) badLine() {
-	push := bytes.Replace(m.graphs.now.text(), []byte(`"key":`), []byte(`"kex":`), 1)
+	now := m.graphs.now
+	if m.shape != nil {
+		now = &m.shape.specGraph
+	}
+	push := bytes.Replace(now.text(), []byte(`"key":`), []byte(`"kex":`), 1)
 	m.add([]byte(pick(m.r, []string{
 		`{}`, `[1]`, `{"write":"m/a","delete":"m/a","row":{"a":1}}`, `{"write":"m/a","raw":{}}`, `{"write":"nowhere","row":{"a":1}}`,
 		`{"delete":"nowhere","row":{"a":1}}`, `{"invalidate":"nowhere"}`, `{"fail":"nowhere","key":{}}`, `{"invalidate":"m/a","where":"a ="}`,
@@ -192,6 +219,15 @@ func sortedKeys[T any](all map[answerKey]T) []answerKey {
 	return slices.SortedFunc(maps.Keys(all), func(a, b answerKey) int {
 		return compareText(string(a.feature)+"\x00"+a.key, string(b.feature)+"\x00"+b.key)
 	})
+}
+
+// writeJSON writes a write, or a delete, as a line.
+func writeJSON(feature graph.FeatureKey, w *engine.Write) []byte {
+	kind := "write"
+	if w.Delete {
+		kind = "delete"
+	}
+	return fmt.Appendf(nil, `{%q:%q,"row":%s}`, kind, feature, recordJSON(w.Record))
 }
 
 // recordJSON writes a record as the row of a line.

@@ -55,15 +55,7 @@ func TestOracleHistories(t *testing.T) {
 		m := newLineMaker(seed, gate)
 		err := m.makeHistory()
 		all.add(gate, m.localRun)
-		if err == nil {
-			return true
-		}
-		small := shrinkLines(m.lines, func(lines [][]byte) bool { return tryLines(gate, lines) != nil })
-		if again := tryLines(gate, small); again != nil {
-			err = again
-		}
-		reportLines(t, seed, gate, small, err)
-		return false
+		return err == nil || failLines(t, seed, gate, m.lines, nil, err)
 	})
 	t.Logf("%d histories (%v), %d events, %d answers compared (%v), refused %v, %.1f s", n, all.gates, all.events, all.compared, all.seen, all.refused, seconds)
 	for _, reason := range []graph.Reason{graph.UnknownFeature, graph.BadRow, graph.BadID, graph.UnknownVersion, graph.BadProvenance, graph.TooLarge, badGraph, badFilter} {
@@ -73,8 +65,8 @@ func TestOracleHistories(t *testing.T) {
 	}
 }
 
-// tryLines runs lines from the beginning; a panic is an error.
-func tryLines(gate graph.Gate, lines [][]byte) (err error) {
+// tryLines runs lines from the beginning, and then end, if there is one; a panic is an error.
+func tryLines(gate graph.Gate, lines [][]byte, end func(*localRun) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -86,13 +78,21 @@ func tryLines(gate graph.Gate, lines [][]byte) (err error) {
 			return err
 		}
 	}
-	return nil
+	if end == nil {
+		return nil
+	}
+	return end(l)
 }
 
-// reportLines reports a failing history as a replay file.
-func reportLines(t *testing.T, seed uint64, gate graph.Gate, lines [][]byte, err error) {
+// failLines reports a failing history as a replay file, the smallest that still fails. It returns false.
+func failLines(t *testing.T, seed uint64, gate graph.Gate, lines [][]byte, end func(*localRun) error, err error) bool {
 	t.Helper()
+	small := shrinkLines(lines, func(lines [][]byte) bool { return tryLines(gate, lines, end) != nil })
+	if again := tryLines(gate, small, end); again != nil {
+		err = again
+	}
 	test, _, _ := strings.Cut(t.Name(), "/")
 	t.Errorf("%v\nagain: go test ./stream/engine -run %s -seed %d\nfreshline replay --gate %s, of these %d lines:\n%s",
-		err, test, seed, gate, len(lines), bytes.Join(lines, []byte("\n")))
+		err, test, seed, gate, len(small), bytes.Join(small, []byte("\n")))
+	return false
 }

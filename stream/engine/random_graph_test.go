@@ -85,6 +85,7 @@ type graphMaker struct {
 	now   *specGraph
 	check func(*graph.Graph) bool // whether the graph compiles
 
+	still   bool // features keep their ids and what they depend on
 	settled bool // graphs may set a gate, dependencies may not settle
 }
 
@@ -366,7 +367,11 @@ func (m *graphMaker) change(g *specGraph) {
 	}
 	at := r.IntN(len(g.Features))
 	f := g.Features[at]
-	switch n := r.IntN(100); {
+	n := r.IntN(100)
+	if m.still {
+		n %= 62
+	}
+	switch {
 	case n < 35:
 		pick(r, f.Fields).Code = fmt.Sprint(1 + r.IntN(3))
 	case n < 43:

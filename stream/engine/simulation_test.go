@@ -22,12 +22,16 @@ type operation struct {
 type history struct {
 	seed       uint64
 	operations []operation
+	most       limits
 }
+
+// limits keep a history small: at most so many partitions of rows, processes, and features of the first graph.
+type limits struct{ partitions, processes, features int }
 
 // newHistory makes the history of a seed.
 func newHistory(seed uint64) *history {
 	r := rand.New(rand.NewPCG(seed, 1))
-	h := &history{seed: seed}
+	h := &history{seed: seed, most: limits{4, 3, 6}}
 	add := func(kind string) { h.operations = append(h.operations, operation{kind, r.Uint64()}) }
 	add("push")
 	weights := []struct {
@@ -72,7 +76,7 @@ type result struct{ events, compared int }
 // run runs a history.
 func (h *history) run(t testing.TB, operations []operation, trace func(string, ...any)) (res result, err error) {
 	r := rand.New(rand.NewPCG(h.seed, 2))
-	c := newCluster(t, r, gateOf(h.seed), int32(1+r.IntN(4)), 1+r.IntN(3), r.IntN(200) == 0)
+	c := newCluster(t, r, gateOf(h.seed), int32(min(h.most.partitions, 1+r.IntN(4))), min(h.most.processes, 1+r.IntN(3)), r.IntN(200) == 0)
 	defer c.close()
 	if trace != nil {
 		c.trace, c.tracing = trace, true
@@ -87,7 +91,7 @@ func (h *history) run(t testing.TB, operations []operation, trace func(string, .
 		_, err := c.histories[len(c.histories)-1].Push(int64(len(c.histories)), parsed)
 		return err == nil
 	}
-	size := 1 + r.IntN(6)
+	size := min(h.most.features, 1+r.IntN(6))
 	for i, op := range operations {
 		c.r = rand.New(rand.NewPCG(op.seed, 3))
 		g.r = c.r
@@ -289,14 +293,28 @@ func (h *history) report(t *testing.T, verbose bool) (res result, ok bool) {
 		t.Errorf("%v\nagain: go test ./stream/engine -run TestSimulation -seed %d", err, h.seed)
 		return res, false
 	}
+	h.shrinkLimits(t)
 	small := shrinkList(h.operations, func(operations []operation) bool {
 		_, err := h.try(t, operations, nil)
 		return err != nil
 	})
 	lines = nil
 	_, err = h.try(t, small, trace)
-	t.Errorf("%s\n%v\n%d of %d operations", strings.Join(lines, "\n"), err, len(small), len(h.operations))
+	t.Errorf("%s\n%v\n%d of %d operations, at most %+v", strings.Join(lines, "\n"), err, len(small), len(h.operations), h.most)
 	return res, false
+}
+
+// shrinkLimits lowers the limits one by one for as long as the history fails.
+func (h *history) shrinkLimits(t *testing.T) {
+	for _, limit := range []*int{&h.most.processes, &h.most.partitions, &h.most.features} {
+		for *limit > 1 {
+			*limit--
+			if _, err := h.try(t, h.operations, nil); err == nil {
+				*limit++
+				break
+			}
+		}
+	}
 }
 
 // try is run, with a panic as an error.

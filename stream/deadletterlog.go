@@ -33,6 +33,9 @@ type letterState struct {
 
 // openLetters reads which records have dead letters and which of these were retried.
 func openLetters(ctx context.Context, cluster Cluster, client *kgo.Client, ns Namespace, o DeadLetterOptions) (*letterLog, error) {
+	if err := ns.Validate(); err != nil {
+		return nil, err
+	}
 	l := &letterLog{cluster: cluster, topic: ns.DeadLetter(), since: o.Since, starts: map[int32]int64{}, known: map[Origin]letterState{}, copies: map[Origin]int64{}, topics: map[string]string{}}
 	if err := l.findStarts(ctx, client, o); err != nil {
 		return nil, fmt.Errorf("read topic %s: %w", l.topic, err)

@@ -51,6 +51,10 @@ type Retry struct {
 // Memory: that of DeadLetters, and about 200 bytes for each dead letter that is selected.
 func RetryDeadLetters(ctx context.Context, cluster Cluster, ns Namespace, o RetryOptions) iter.Seq2[Retry, error] {
 	return func(yield func(Retry, error) bool) {
+		if o.Select == nil {
+			yield(Retry{}, errors.New("retry dead letters: RetryOptions.Select is not set; it says which"))
+			return
+		}
 		// Partitions by hand: a record goes to where it came from.
 		client, err := Connect(ctx, cluster, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(retryTimeout))
 		if err != nil {

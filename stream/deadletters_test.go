@@ -403,3 +403,32 @@ func TestParseOrigin(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReadLetter reads records that anybody may have written to the dead-letter topic: what is read as a dead letter
+// has a place, and what was made by us is read as it was made.
+func FuzzReadLetter(f *testing.F) {
+	f.Add("BAD_ID", "t", "1", "2", "3", "0", headerColumn, []byte("k"), []byte("v"))
+	f.Add("", "t", "-1", "x", "", "99999999999999999999", headerRetried, []byte(nil), []byte(nil))
+	f.Fuzz(func(t *testing.T, reason, topic, partition, offset, timestamp, headers, name string, key, value []byte) {
+		record := &kgo.Record{Topic: "d", Key: key, Value: value}
+		for _, h := range [][2]string{
+			{headerReason, reason}, {headerTopic, topic}, {headerPartition, partition}, {headerOffset, offset},
+			{headerTimestamp, timestamp}, {headerCut, offset}, {headerHeaders, headers}, {name, reason},
+		} {
+			record.Headers = append(record.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+		}
+		if letter := readLetter(record); letter.Err == nil {
+			if again, err := ParseOrigin(letter.Origin.String()); err != nil || again != letter.Origin {
+				t.Errorf("the origin %+v is no place: %v", letter.Origin, err)
+			}
+		}
+		(&letterLog{topics: map[string]string{}}).mark(record)
+
+		original := &kgo.Record{Topic: "t", Offset: 5, Key: key, Value: value, Headers: record.Headers}
+		made := deadLetter("ns", original, &graph.Refusal{Reason: graph.BadID, Column: name, Detail: reason})
+		letter := readLetter(made)
+		if letter.Err != nil || letter.Origin.Offset != 5 || letter.Column != name || letter.Detail != reason || len(letter.Key) != len(key) || !sameHeaders(letter.Headers, original.Headers) {
+			t.Errorf("read as %+v, %v", letter, letter.Err)
+		}
+	})
+}

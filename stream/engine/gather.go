@@ -154,6 +154,9 @@ func (ev *evaluation) passes(d *graph.DepPlan, s *stored) bool {
 
 // note adds a row to the inputs.
 func (ev *evaluation) note(dep int, d *graph.DepPlan, key, value []byte, s *stored) {
+	if ev.watch != nil {
+		ev.watch(dep, key, s)
+	}
 	l := &ev.seen
 	l.total++
 	b := appendText(nil, string(d.Upstream.Key))

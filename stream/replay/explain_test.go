@@ -18,7 +18,7 @@ type asking struct {
 }
 
 func (*asking) DeadLetter(int, *graph.Refusal) error { return nil }
-func (*asking) Change(*Change) error                  { return nil }
+func (*asking) Change(*Change) error                 { return nil }
 
 // check explains every key that has an event, and every sample, by key and by ids; and holds the census against
 // the events.

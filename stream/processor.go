@@ -32,6 +32,10 @@ type ProcessorOptions struct {
 	// id of another takes its place. Default: the host name.
 	InstanceID string
 
+	// APIAddress is where this process answers questions, host:port: it is told to the group, so that others
+	// find it. Default: nowhere.
+	APIAddress string
+
 	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
 	CommitInterval time.Duration
 
@@ -144,6 +148,8 @@ type Processor struct {
 	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
 	last       time.Time        // end of the last epoch
 
+	inspect inspection
+
 	mu      sync.Mutex // guards what follows
 	changes []change   // of ownership, not yet applied
 	wake    context.CancelFunc
@@ -189,6 +195,8 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
+	p.beginAnswers()
+	defer p.endAnswers()
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
@@ -260,10 +268,7 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 	}
 	p.partitions = counts[p.o.Namespace.Rows()]
 	p.produced = make([]int64, p.partitions)
-	p.engine = engine.New(engine.Config{
-		Partitions: p.partitions,
-		Topic:      func(f *graph.FeaturePlan) string { return p.o.Namespace.Sample(f.Spec) },
-	})
+	p.engine = engine.New(p.engineConfig(p.partitions))
 	return nil
 }
 
@@ -350,7 +355,7 @@ func (p *Processor) open(ctx context.Context) error {
 	}
 	p.fetch = fetch
 	p.member, err = newMembership(membershipConfig{
-		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Handler: (*ownership)(p),
+		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Address: p.o.APIAddress, Handler: (*ownership)(p),
 		OnError: func(err error) { p.o.Log.Warn("the group has an error and is asked again", "error", err) },
 	})
 	if err == nil {

@@ -324,6 +324,7 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 	}
 	note()
 	p.engine.Commit()
+	p.inspect.epochs.Add(1)
 	return nil
 }
 

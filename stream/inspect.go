@@ -39,8 +39,35 @@ type inspection struct {
 	epochs  atomic.Int64 // committed so far
 	ends    context.Context
 	end     context.CancelFunc
-	asking  sync.RWMutex // held for reading while the state is read, for writing before it is closed
-	renewed int64        // numbers of ownership given so far; of the goroutine of Run
+	commit  atomic.Pointer[chan struct{}] // of the commit under way, closed when the state has it; nil: there is none
+	asking  sync.RWMutex                  // held for reading while the state is read, for writing before it is closed
+	renewed int64                         // numbers of ownership given so far; of the goroutine of Run
+}
+
+// committing says that a commit is under way, until done: others may see what it commits before the state has it.
+func (i *inspection) committing() (done func()) {
+	ch := make(chan struct{})
+	i.commit.Store(&ch)
+	return func() {
+		i.commit.Store(nil)
+		close(ch)
+	}
+}
+
+// settled waits for the end of a commit under way.
+func (i *inspection) settled(ctx context.Context) error {
+	ch := i.commit.Load()
+	if ch == nil {
+		return nil
+	}
+	select {
+	case <-*ch:
+		return nil
+	case <-i.ends.Done():
+		return ErrNotRunning
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // shown is what was shown last. It is never changed.
@@ -97,8 +124,17 @@ func (p *Processor) Inspect() *Inspection {
 	return &s.Inspection
 }
 
-// Epochs counts the epochs that were committed: between two equal answers the state has not changed by any.
-func (p *Processor) Epochs() int64 { return p.inspect.epochs.Load() }
+// Epochs counts the epochs that were committed, one under way among them: between two equal answers the state has not
+// changed by any.
+func (p *Processor) Epochs(ctx context.Context) (int64, error) {
+	if p.inspect.shown.Load() == nil {
+		return 0, ErrNotRunning
+	}
+	if err := p.inspect.settled(ctx); err != nil {
+		return 0, err
+	}
+	return p.inspect.epochs.Load(), nil
+}
 
 // Members lists the processes of the deployment, as the function Members does.
 func (p *Processor) Members(ctx context.Context) ([]Member, error) {
@@ -109,8 +145,8 @@ func (p *Processor) Members(ctx context.Context) ([]Member, error) {
 	return listMembers(ctx, s.client, s.Namespace)
 }
 
-// View opens a view of a partition of rows for the time of fn. It reads the state as of the last commit, and holds
-// nothing up. The error is ErrNotRunning, ErrNotOwned, engine.ErrNoGraph or that of fn; ctx of fn ends also when the
+// View opens a view of a partition of rows for the time of fn. It reads the state as of the last commit, a commit under
+// way among them: whoever has seen an event finds it in the state. It holds nothing up. The error is ErrNotRunning, ErrNotOwned, engine.ErrNoGraph or that of fn; ctx of fn ends also when the
 // processor does.
 func (p *Processor) View(ctx context.Context, q int32, fn func(ctx context.Context, in *Inspection, view *engine.View) error) error {
 	p.inspect.asking.RLock()
@@ -122,6 +158,9 @@ func (p *Processor) View(ctx context.Context, q int32, fn func(ctx context.Conte
 		}
 		if before.owned[q] == 0 {
 			return ErrNotOwned
+		}
+		if err := p.inspect.settled(ctx); err != nil {
+			return err
 		}
 		again, err := p.view(ctx, q, before, fn)
 		if !again {

@@ -35,8 +35,9 @@ type Explanation struct {
 	InputsTotal int
 	Newest      *InputReason // the input written last of those that a changed field reads, or of all
 
-	Waits      []Wait
-	WaitsTotal int
+	Waits       []Wait // those that block first
+	WaitsTotal  int    // that block
+	OthersTotal int    // that do not
 
 	Children, NotCurrent int64        // of scope INPUT
 	Group                *GroupReason // of an expansion with a group record
@@ -101,6 +102,7 @@ func (v *View) Explain(l *Lookup) (*Explanation, error) {
 	x.ev.watch = x.see
 	x.run(graph.AppendTuple(nil, match...), graph.AppendTuple(nil, suffix...))
 	x.ev.watch = nil
+	x.Waits = append(x.Waits, x.others...)
 	switch {
 	case e.err != nil:
 		return nil, e.err

@@ -18,6 +18,7 @@ type explaining struct {
 	ev     *evaluation
 	flags  map[int]map[string]graph.FieldSet // by dependency: what is suspect, by row
 	newest map[int]*InputReason              // by dependency
+	others []Wait                            // that do not block
 	known  bool                              // there is a row, or an event
 }
 
@@ -124,11 +125,13 @@ func (x *explaining) originOf(f *graph.FeaturePlan, s *stored) Origin {
 }
 
 func (x *explaining) takeGroup(scope graph.Scope) {
-	if scope != graph.ScopeInput || !x.f.Expands {
+	if !x.f.Expands {
 		return
 	}
 	family := &x.ev.family
-	x.Children, x.NotCurrent = family.Children, family.NotCurrent
+	if scope == graph.ScopeInput {
+		x.Children, x.NotCurrent = family.Children, family.NotCurrent
+	}
 	if family.HasGroup() && x.ev.groupRow != nil {
 		x.Group = &GroupReason{Counted: x.ev.groupRow.row.Children, Complete: family.Complete(), Source: x.originOf(x.f, x.ev.groupRow)}
 	}

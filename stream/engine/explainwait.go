@@ -27,7 +27,7 @@ type Wait struct {
 	Blocks    bool             // an AWAITING key waits for it; else it only makes this key suspect in turn
 }
 
-// maxWaits bounds the waits of one explanation.
+// maxWaits bounds the waits of one explanation that block, and those that do not.
 const maxWaits = 20
 
 // seeWait notes an input with a field that is read and not in force, or suspect (S2, S3).
@@ -95,23 +95,27 @@ func (x *explaining) takeComing() {
 	}
 }
 
-// wait adds a Wait, as long as there is room.
+// wait adds a Wait, as long as there is room for one of its kind.
 func (x *explaining) wait(dep int, reason WaitReason, fields graph.FieldSet, key func() []byte) {
-	if x.WaitsTotal++; len(x.Waits) == maxWaits {
+	d := x.f.Deps[dep]
+	blocks := reason == WaitVersion || d.Settle
+	list, total := &x.others, &x.OthersTotal
+	if blocks {
+		list, total = &x.Waits, &x.WaitsTotal
+	}
+	if *total++; len(*list) == maxWaits {
 		return
 	}
-	d := x.f.Deps[dep]
 	unsure := make([]graph.FieldSet, len(x.f.Deps))
 	unsure[dep] = fields
 	w := Wait{
 		Feature: d.Upstream.Key, Key: key(), Partition: -1, Reason: reason,
-		Fields: fieldKeys(d.Upstream, fields), ReadBy: fieldKeys(x.f, x.f.Unsettled(unsure)),
-		Blocks: reason == WaitVersion || d.Settle,
+		Fields: fieldKeys(d.Upstream, fields), ReadBy: fieldKeys(x.f, x.f.Unsettled(unsure)), Blocks: blocks,
 	}
 	if l, err := NewLookup(x.e.plan, x.e.cfg.Partitions, w.Feature, w.Key); err == nil {
 		w.Partition = l.Partition
 	}
-	x.Waits = append(x.Waits, w)
+	*list = append(*list, w)
 }
 
 // fieldKeys returns the keys of the fields in a set, sorted.

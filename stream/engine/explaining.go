@@ -52,7 +52,8 @@ func (x *explaining) run(match, suffix []byte) {
 	x.Newest = x.newestOf(x.Judgement)
 }
 
-func (x *explaining) unknown() bool { return !x.known }
+// unknown reports that nothing is known of the key, as far as that can be said.
+func (x *explaining) unknown() bool { return x.Open && !x.known }
 
 // digestIn returns the digest of an entry of a page, 0 if it has none.
 func digestIn(entries, suffix []byte) uint64 {
@@ -170,7 +171,7 @@ func (x *explaining) takeInputs() {
 		return
 	}
 	for i, d := range x.f.Deps {
-		if !d.Spec.Optional && !ev.inputs[i].Present {
+		if x.Open && !d.Spec.Optional && !ev.inputs[i].Present {
 			x.Absent = append(x.Absent, d.Upstream.Key)
 		}
 	}

@@ -42,20 +42,39 @@ func (c *Client) Explain(ctx context.Context, base string, feature graph.Feature
 	return x, c.get(ctx, base, samplePath(feature, key), nil, x)
 }
 
+// ExplainAt does so by the address of a process of the group, and takes no answer from another one.
+func (c *Client) ExplainAt(ctx context.Context, ns stream.Namespace, m stream.Member, feature graph.FeatureKey, key []byte) (*Explanation, error) {
+	x := &Explanation{}
+	if err := c.get(ctx, BaseOf(m), samplePath(feature, key), meant(ns, m), x); err != nil {
+		return nil, unreachable(m, err)
+	}
+	return x, nil
+}
+
+// meant is the header that says which process is asked.
+func meant(ns stream.Namespace, m stream.Member) http.Header {
+	header := http.Header{}
+	header.Set(headerInstance, target(ns, m.InstanceID))
+	return header
+}
+
 // Status asks a process how it and its share of the deployment stand. Without counts it is quick.
 func (c *Client) Status(ctx context.Context, base string, counts bool) (*Status, error) {
-	path := pathStatus
-	if !counts {
-		path += "?counts=false"
-	}
 	s := &Status{}
-	return s, c.get(ctx, base, path, nil, s)
+	return s, c.get(ctx, base, statusPath(counts), nil, s)
+}
+
+func statusPath(counts bool) string {
+	if counts {
+		return pathStatus
+	}
+	return pathStatus + "?counts=false"
 }
 
 // explain asks the owner of partitions of rows for a key in them, and nobody else.
 func (c *Client) explain(ctx context.Context, ns stream.Namespace, to stream.Member, rows []int32, feature graph.FeatureKey, key []byte) (*Explanation, error) {
-	header := http.Header{}
-	passOn(header, ns, to, rows)
+	header := meant(ns, to)
+	header.Set(headerRows, rowsText(rows))
 	x := &Explanation{}
 	if err := c.get(ctx, BaseOf(to), samplePath(feature, key), header, x); err != nil {
 		return nil, unreachable(to, err)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/freshline/freshline/stream"
@@ -17,6 +16,8 @@ type Deployment struct {
 	// Why says why the sum is not that of the whole deployment as it was emitted: a process that does not answer, a
 	// partition without an owner, processes under different graphs, a feature that is not evaluated everywhere yet. "": it is.
 	Why string
+
+	Unfinished bool // something is still being read or worked on
 }
 
 // Deployment asks every process of a list (stream.Members) and adds up. Where that is not possible, Why says so. The
@@ -29,14 +30,8 @@ func (c *Client) Deployment(ctx context.Context, ns stream.Namespace, members []
 			d.Why = "process " + m.InstanceID + " answers no questions: it was started with --http off"
 			return d, nil
 		}
-		header := http.Header{}
-		header.Set(headerInstance, target(ns, m.InstanceID))
-		path := pathStatus
-		if !counts {
-			path += "?counts=false"
-		}
 		s := &Status{}
-		if err := c.get(ctx, BaseOf(m), path, header, s); err != nil {
+		if err := c.get(ctx, BaseOf(m), statusPath(counts), meant(ns, m), s); err != nil {
 			d.Why = unreachable(m, err).Error()
 			return d, ctx.Err()
 		}
@@ -92,11 +87,19 @@ func (d *Deployment) judge(rows int) {
 	}
 	for _, f := range d.Features {
 		if f.Open < int(first.Partitions) {
-			d.Why = "what " + string(f.Feature) + " reads is still being read"
+			d.Why, d.Unfinished = "what "+string(f.Feature)+" reads is still being read", true
 			return
 		}
 	}
 	if d.Working > 0 {
-		d.Why = "a change is still being worked on"
+		d.Why, d.Unfinished = "a change is still being worked on", true
 	}
+}
+
+// Graph is the number of the graph that all processes are under, -1 where there is none.
+func (d *Deployment) Graph() int64 {
+	if len(d.Processes) == 0 || d.Processes[0].Graph == nil {
+		return -1
+	}
+	return d.Processes[0].Graph.Number
 }

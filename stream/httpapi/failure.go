@@ -59,3 +59,12 @@ func httpStatus(reason string) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// Final reports whether another process would answer alike.
+func (f *Fault) Final() bool {
+	switch f.Reason {
+	case BadRequest, UnknownPath, UnknownFeature, UnknownKey:
+		return true
+	}
+	return false
+}

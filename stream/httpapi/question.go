@@ -213,12 +213,11 @@ func unknownFeature(in *stream.Inspection, feature graph.FeatureKey) *Fault {
 	return fault(UnknownFeature, "the graph in force (number %d) has no feature %q; it has %s", plan.Number, feature, strings.Join(known, ", "))
 }
 
-// passOn makes the headers of a question to another process.
-func passOn(header http.Header, ns stream.Namespace, to stream.Member, rows []int32) {
+// rowsText words partitions for a header.
+func rowsText(rows []int32) string {
 	texts := make([]string, len(rows))
 	for i, q := range rows {
 		texts[i] = strconv.Itoa(int(q))
 	}
-	header.Set(headerInstance, target(ns, to.InstanceID))
-	header.Set(headerRows, strings.Join(texts, ","))
+	return strings.Join(texts, ",")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -107,7 +108,9 @@ func (c *cli) askExplanation(ctx context.Context, base string, feature graph.Fea
 		case errors.As(err, &f) && f.Final():
 			return nil, err
 		}
-		faults = append(faults, err)
+		if !slices.ContainsFunc(faults, func(f error) bool { return f.Error() == err.Error() }) {
+			faults = append(faults, err)
+		}
 	}
 	return nil, fmt.Errorf("no processor of namespace %s can answer now:\n%w", c.namespace(), errors.Join(faults...))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func unreachable(to stream.Member, err error) error {
 	if errors.As(err, &f) {
 		return f
 	}
-	return fault(Unreachable, "process %s does not answer at %s: %s", to.InstanceID, to.Address, err)
+	return fault(Unreachable, "process %s does not answer: %s; if it is gone, others take over when its session has ended", to.InstanceID, err)
 }
 
 // BaseOf is the base of the address of a process.
@@ -107,6 +108,10 @@ func (c *Client) get(ctx context.Context, base, path string, header http.Header,
 		request.Header[name] = values
 	}
 	response, err := c.http.Do(request)
+	var long *url.Error
+	if errors.As(err, &long) {
+		err = long.Err // without the key, which the caller knows
+	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", base, err)
 	}

@@ -19,6 +19,7 @@ type History struct {
 	shapes   map[FeatureKey][]*Shape // every shape that the keys of a feature have had, newest first
 	multi    map[FeatureKey]bool     // whether the id columns of a feature have ever changed
 	edges    map[EdgeName]bool       // of every graph
+	since    map[FeatureKey]map[FieldKey]fieldSince
 }
 
 // Defaults hold where a graph sets none.
@@ -125,7 +126,7 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		}
 	}
 	plan.index()
-	next.plan = plan
+	next.plan, next.since = plan, h.sinceOf(plan)
 	return next, nil
 }
 

@@ -41,6 +41,8 @@ type membershipConfig struct {
 	// it a static one: a restart within SessionTimeout keeps its partitions.
 	Group      string
 	InstanceID string
+	// Address, if set, is where the process answers questions; the group is told.
+	Address string
 	// Handler is told of changes. Required.
 	Handler Handler
 	// SessionTimeout is how long the group waits for a process that is gone.
@@ -116,7 +118,7 @@ func newMembership(cfg membershipConfig) (*membership, error) {
 	client, err := kgo.NewClient(append(append([]kgo.Opt(nil), cfg.Opts...),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.InstanceID(cfg.InstanceID),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.Balancers(addressBalancer{kgo.CooperativeStickyBalancer(), cfg.Address}),
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.RebalanceTimeout(max(cfg.SessionTimeout, 30*time.Second)),
 		kgo.HeartbeatInterval(cfg.HeartbeatInterval),

@@ -33,6 +33,10 @@ type ProcessorOptions struct {
 	// id of another takes its place. Default: the host name.
 	InstanceID string
 
+	// APIAddress is where this process answers questions, host:port: it is told to the group, so that others
+	// find it. Default: nowhere.
+	APIAddress string
+
 	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
 	CommitInterval time.Duration
 
@@ -163,6 +167,8 @@ type Processor struct {
 
 	asked atomic.Bool // something has come in the request topic
 
+	inspect inspection
+
 	mu      sync.Mutex // guards what follows
 	changes []change   // of ownership, not yet applied
 	wake    context.CancelFunc
@@ -208,6 +214,8 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
+	p.beginAnswers()
+	defer p.endAnswers()
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
@@ -284,11 +292,7 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 	}
 	p.partitions = counts[p.o.Namespace.Rows()]
 	p.produced = make([]int64, p.partitions)
-	p.engine = engine.New(engine.Config{
-		Partitions: p.partitions,
-		Hold:       p.o.Hold.Milliseconds(),
-		Topic:      func(f *graph.FeaturePlan) string { return p.o.Namespace.Sample(f.Spec) },
-	})
+	p.engine = engine.New(p.engineConfig(p.partitions))
 	return nil
 }
 
@@ -375,7 +379,7 @@ func (p *Processor) open(ctx context.Context) error {
 	}
 	p.fetch = fetch
 	p.member, err = newMembership(membershipConfig{
-		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Handler: (*ownership)(p),
+		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Address: p.o.APIAddress, Handler: (*ownership)(p),
 		OnError: func(err error) { p.o.Log.Warn("the group has an error and is asked again", "error", err) },
 	})
 	if err == nil {

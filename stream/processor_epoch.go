@@ -323,6 +323,7 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 		}
 		offsets[t.topic][t.partition] = position
 	}
+	defer p.inspect.committing()()
 	committed, err := p.txns.Commit(ctx, Epoch{
 		Records: records, Offsets: offsets, Group: p.o.Namespace.Group(),
 		MemberID: memberID, Generation: generation, InstanceID: p.o.InstanceID,
@@ -337,6 +338,7 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 	note()
 	p.noteTidied(ep)
 	p.engine.Commit()
+	p.inspect.epochs.Add(1)
 	return nil
 }
 

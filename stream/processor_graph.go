@@ -82,6 +82,7 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 		return err
 	}
 	p.more, p.follow = true, true
+	p.show()
 	p.o.Log.Info("a graph is in force", "number", plan.Number, "features", len(plan.Features))
 	if p.o.Hooks.OnGraph != nil {
 		p.o.Hooks.OnGraph(plan.Number)

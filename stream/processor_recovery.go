@@ -50,6 +50,7 @@ func (p *Processor) recover(ctx context.Context, tasks []task) error {
 		return fmt.Errorf("recover %d tasks: %w", len(tasks), err)
 	}
 	p.more = true
+	p.show()
 	p.o.Log.Info("tasks are recovered", "tasks", len(tasks), "rebuilt", len(r.fresh), "took", time.Since(start))
 	return nil
 }

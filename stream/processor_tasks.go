@@ -125,6 +125,7 @@ func (p *Processor) drop(t task) error {
 	}
 	p.held = slices.DeleteFunc(p.held, func(f fetched) bool { return task{f.Topic, f.Partition} == t })
 	delete(p.tasks, t)
+	p.show()
 	return p.freeze(t, time.Now().UnixMilli())
 }
 

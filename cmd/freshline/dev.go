@@ -24,7 +24,7 @@ func (c *cli) newDevCommand() *cobra.Command {
 		Short: "Run an embedded broker and the processor in one process, to try things on",
 		Long:  devLong,
 	}, func(cmd *cobra.Command, _ []string) error { return c.dev(cmd.Context()) },
-		append([]string{"data", "port", "graph", "namespace", "commit_interval", "hold", "instance_id", "log_level", "schema_registry"}, topicSettings...)...)
+		append([]string{"data", "port", "graph", "namespace", "commit_interval", "hold", "instance_id", "log_level", "schema_registry", "http", "http_advertise"}, topicSettings...)...)
 }
 
 func (c *cli) dev(ctx context.Context) error {
@@ -86,6 +86,6 @@ func (c *cli) sayDev(address, path string) {
 	if path == "" {
 		lines = append(lines, "freshline graph publish graph.yaml")
 	}
-	lines = append(lines, "freshline put FEATURE < samples.jsonl", "freshline watch --all", "freshline status")
+	lines = append(lines, "freshline put FEATURE < samples.jsonl", "freshline watch --all", "freshline status", "freshline explain FEATURE KEY")
 	fmt.Fprintf(c.stdout, "A Kafka broker listens on %s. Ctrl-C ends it. From another terminal try:\n  %s\n", address, strings.Join(lines, "\n  "))
 }

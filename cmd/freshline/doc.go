@@ -22,6 +22,11 @@
 //	2  usage: the command line, a setting, or a file that cannot be read
 //	3  not in sync (status --assert-in-sync)
 //
+// # Asking a running processor
+//
+// run and dev answer questions over HTTP (stream/httpapi) at an address that they tell the consumer group. explain asks
+// any of them; status asks all, and reads topics where their sum is not that of the whole deployment.
+//
 // # Non-obvious
 //
 //   - The format of -o is a setting like others. A format in the environment or the file that a command does not

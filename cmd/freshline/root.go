@@ -43,6 +43,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newWatchCommand(),
 		c.newWorklistCommand(),
 		c.newStatusCommand(),
+		c.newExplainCommand(),
 		c.newInvalidateCommand(),
 		c.newDeadletterCommand(),
 		c.newReplayCommand(),

@@ -30,7 +30,7 @@ func (c *cli) newRunCommand() *cobra.Command {
 			return err
 		}
 		return c.process(cmd.Context(), cluster, c.text("state"))
-	}, append([]string{"state", "instance_id", "commit_interval", "hold", "log_level"}, recordSettings...)...)
+	}, append([]string{"state", "instance_id", "commit_interval", "hold", "log_level", "http", "http_advertise"}, recordSettings...)...)
 }
 
 // logger logs to standard error.
@@ -47,25 +47,38 @@ func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string)
 	}
 	log := c.logger()
 	cluster.Log = log
-	p, err := stream.NewProcessor(stream.ProcessorOptions{
-		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"),
-		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log,
-	})
+	api, err := c.listenAPI()
 	if err != nil {
 		return err
 	}
-	running, stop := context.WithCancel(ctx)
-	var telling sync.WaitGroup
-	telling.Go(func() {
+	p, err := stream.NewProcessor(stream.ProcessorOptions{
+		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"), APIAddress: api.address,
+		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log,
+	})
+	if err != nil {
+		api.close()
+		return err
+	}
+	running, stop := context.WithCancelCause(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		select {
 		case <-p.Ready():
-			fmt.Fprintf(c.stderr, "freshline is ready: namespace %s on %s\n", c.namespace(), strings.Join(cluster.Brokers, ", "))
+			fmt.Fprintf(c.stderr, "freshline is ready: namespace %s on %s%s\n", c.namespace(), strings.Join(cluster.Brokers, ", "), api.said())
 		case <-running.Done():
 		}
 	})
-	err = p.Run(ctx)
-	stop()
-	telling.Wait()
+	beside.Go(func() {
+		if err := api.run(running, p, log); err != nil {
+			stop(err)
+		}
+	})
+	err = p.Run(running)
+	if cause := context.Cause(running); err == nil && cause != nil && ctx.Err() == nil {
+		err = cause
+	}
+	stop(nil)
+	beside.Wait()
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		log.Info("stopped")
 		return nil

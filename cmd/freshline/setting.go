@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -45,6 +46,8 @@ var settingTable = []setting{
 		_, err := parseLevel(text)
 		return err
 	}},
+	{name: "http", def: "127.0.0.1:0", doc: "`host:port` at which the process answers explain and status; port 0 takes a free one; off: nowhere", check: checkListen},
+	{name: "http_advertise", doc: "`host:port` by which other processes and commands reach --http; default what it listens on", check: checkHostPort},
 	{name: "data", doc: "`dir` that keeps topics and state over a restart; without it all is in memory", path: true},
 	{name: "port", def: "0", doc: "`port` of the embedded broker on 127.0.0.1; 0 takes a free one", check: numberFrom(0, 65535)},
 	{name: "graph", doc: "graph `file`, YAML or JSON", path: true},
@@ -119,6 +122,27 @@ func checkInstanceID(text string) error {
 		if r <= ' ' || r > '~' {
 			return fmt.Errorf("%q has the character %q; use letters, digits, '.', '_' and '-'", text, r)
 		}
+	}
+	return nil
+}
+
+// checkListen refuses what is no address to listen at.
+func checkListen(text string) error {
+	if text == httpOff {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(text)
+	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is no address; write it like 127.0.0.1:8090, or off", text)
+	}
+	return nil
+}
+
+// checkHostPort refuses what is no address to be reached at.
+func checkHostPort(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || host == "" || n < 1 || n > 65535 || len(text) > 300 {
+		return fmt.Errorf("%q is no address; write it like freshline-1.example:8090", text)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream"
+	"github.com/freshline/freshline/stream/httpapi"
 )
 
 // statusObject is how one feature stands, as JSON.
@@ -24,21 +25,23 @@ type statusObject struct {
 }
 
 func (c *cli) newStatusCommand() *cobra.Command {
-	var assert bool
+	var assert, topics bool
 	cmd := c.command(&cobra.Command{
 		Use:   "status",
 		Short: "Count samples, and what is outstanding, of each feature",
 		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING, ORPHANED and
-FAILED. The sample and staleness topics are read from start to end. With --assert-in-sync the exit code is 3 if anything is
-outstanding (FAILED counts), if there are samples or failures that no processor has read yet, or requests
-(freshline invalidate) that are not done.`,
-	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert) },
+FAILED. Running processors count from their state, where all of them answer and have nothing left to work on. Else, and
+with --assert-in-sync or --topics, the sample and staleness topics are read from start to end, and then records that
+cannot be read are counted, too. With --assert-in-sync the exit code is 3 if anything is outstanding (FAILED counts), if
+there are samples or failures that no processor has read yet, or requests (freshline invalidate) that are not done.`,
+	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert, topics || assert) },
 		append([]string{"output"}, recordSettings...)...)
 	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding or not read yet")
+	cmd.Flags().BoolVar(&topics, "topics", false, "read the topics, and ask no processor")
 	return cmd
 }
 
-func (c *cli) status(ctx context.Context, assert bool) error {
+func (c *cli) status(ctx context.Context, assert, topics bool) error {
 	f, err := c.format(listFormats)
 	if err != nil {
 		return err
@@ -51,11 +54,6 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 	if err != nil {
 		return err
 	}
-	schemas, closeSchemas, err := c.sampleSchemas(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	defer closeSchemas()
 	progress := c.startProgress("status", nil)
 	var lag int64
 	var requests int
@@ -68,7 +66,13 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 			return err
 		}
 	}
-	counts, err := stream.Counts(ctx, cluster, c.namespace(), schemas, plan.Graph)
+	var counts []stream.FeatureCounts
+	if !topics {
+		counts = c.countsOfProcessors(ctx, cluster, plan)
+	}
+	if counts == nil {
+		counts, err = c.countsOfTopics(ctx, cluster, plan)
+	}
 	progress.end()
 	if err != nil {
 		return err
@@ -91,6 +95,42 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 		return fmt.Errorf("%w: %s", errNotInSync, text)
 	}
 	return nil
+}
+
+// countsOfTopics reads sample and staleness topics.
+func (c *cli) countsOfTopics(ctx context.Context, cluster stream.Cluster, plan *graph.Plan) ([]stream.FeatureCounts, error) {
+	schemas, closeSchemas, err := c.sampleSchemas(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	defer closeSchemas()
+	return stream.Counts(ctx, cluster, c.namespace(), schemas, plan.Graph)
+}
+
+// countsOfProcessors asks every processor of the namespace. It returns nil where their sum would not be what topics
+// say: one does not answer, or something is still to be read or to be worked on.
+func (c *cli) countsOfProcessors(ctx context.Context, cluster stream.Cluster, plan *graph.Plan) []stream.FeatureCounts {
+	members, err := stream.Members(ctx, cluster, c.namespace())
+	if err != nil || len(members) == 0 {
+		return nil
+	}
+	// First: what is read meanwhile shows in the counts.
+	if lag, err := stream.Lag(ctx, cluster, c.namespace(), plan.Graph); err != nil || lag > 0 {
+		return nil
+	}
+	client := httpapi.NewClient()
+	defer client.Close()
+	d, err := client.Deployment(ctx, c.namespace(), members, true)
+	if err != nil || d.Why != "" || d.Graph() != plan.Number {
+		return nil
+	}
+	var counts []stream.FeatureCounts
+	for _, f := range d.Features {
+		counts = append(counts, stream.FeatureCounts{
+			Feature: f.Feature, Samples: f.Samples, New: f.New, Stale: f.Stale, Awaiting: f.Awaiting, Orphaned: f.Orphaned, Failed: f.Failed,
+		})
+	}
+	return counts
 }
 
 // inOrder sorts counts as the plan has the features: dependencies first.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream"
+	"github.com/freshline/freshline/stream/httpapi"
 )
 
 func (c *cli) newWorklistCommand() *cobra.Command {
@@ -18,8 +19,10 @@ func (c *cli) newWorklistCommand() *cobra.Command {
 	cmd := c.command(&cobra.Command{
 		Use:   "worklist FEATURE... | --all",
 		Short: "Print what is outstanding now",
-		Long:  "Print what is outstanding now: the staleness topics are read to their end, and for each key that is not fresh its newest event is printed.",
-		Args:  cobra.ArbitraryArgs,
+		Long: `Print what is outstanding now: the staleness topics are read to their end, and for each key that is not fresh its newest
+event is printed. Where running processors say that they still read or work on something, a line on standard error
+says that there may be more to come.`,
+		Args: cobra.ArbitraryArgs,
 	}, func(cmd *cobra.Command, args []string) error {
 		keys, err := featureKeys(cmd, args, all)
 		if err != nil {
@@ -93,8 +96,23 @@ func (c *cli) worklist(ctx context.Context, keys []graph.FeatureKey, wanted []gr
 	if err := l.end("nothing is outstanding"); err != nil {
 		return err
 	}
+	c.sayUnfinished(ctx, cluster)
 	if unreadable > 0 {
 		return fmt.Errorf("%s cannot be read", counted(unreadable, "event"))
 	}
 	return nil
+}
+
+// sayUnfinished says so where the processors that run have not come to rest: what they emit next is not in the list.
+// Where none runs, or none answers, it says nothing.
+func (c *cli) sayUnfinished(ctx context.Context, cluster stream.Cluster) {
+	members, err := stream.Members(ctx, cluster, c.namespace())
+	if err != nil || len(members) == 0 {
+		return
+	}
+	client := httpapi.NewClient()
+	defer client.Close()
+	if d, err := client.Deployment(ctx, c.namespace(), members, false); err == nil && d.Unfinished {
+		c.say("%s: there may be more to come", d.Why)
+	}
 }

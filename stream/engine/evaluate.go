@@ -40,6 +40,8 @@ type evaluation struct {
 
 	family   graph.Family // of an expansion
 	groupRow *stored      // its group record, nil without one
+
+	watch func(dep int, key []byte, s *stored) // of a View: is told of each input; nil else
 }
 
 // evaluate prepares the engine's evaluation for a job.

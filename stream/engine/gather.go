@@ -153,6 +153,9 @@ func (ev *evaluation) passes(d *graph.DepPlan, s *stored) bool {
 
 // note adds a row to the inputs.
 func (ev *evaluation) note(dep int, d *graph.DepPlan, key, value []byte, s *stored) {
+	if ev.watch != nil {
+		ev.watch(dep, key, s)
+	}
 	l := &ev.seen
 	l.total++
 	l.text = ev.describe(l.text[:0], d, key, s)

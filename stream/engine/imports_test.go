@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"stream/engine"},
 	{"stream/replay"},
 	{"stream"},
-	{"stream/walkthrough"},
+	{"stream/walkthrough", "stream/httpapi"},
 	{"cmd", "deploy"},
 	{"integration"},
 }

@@ -53,17 +53,33 @@ type Printer interface {
 
 // Run reads events from r and prints to p. An error of the file is a *LineError.
 func Run(r io.Reader, p Printer, o Options) error {
-	run := &run{
+	_, err := RunLocal(r, p, o)
+	return err
+}
+
+// RunLocal does what Run does, and returns what ran, which can be asked (engine.Local.View). What follows the
+// last checkpoint has been done, but is at rest only after Settle.
+func RunLocal(r io.Reader, p Printer, o Options) (*engine.Local, error) {
+	run := newRun(p, o)
+	return run.local, run.read(r)
+}
+
+func newRun(p Printer, o Options) *run {
+	return &run{
 		local:   engine.NewLocal(graph.Defaults{Hash: o.Hash, Length: o.Length, Gate: cmp.Or(o.Gate, graph.GateSettled)}),
 		printer: p,
 		now:     map[string]*Change{},
 		before:  map[string]*Change{},
 	}
-	in := bufio.NewReaderSize(r, 1<<16)
+}
+
+// read runs every line.
+func (r *run) read(from io.Reader) error {
+	in := bufio.NewReaderSize(from, 1<<16)
 	for number := 1; ; number++ {
 		line, err := readLine(in)
 		if len(line) > 0 {
-			if err := run.line(number, line); err != nil {
+			if err := r.line(number, line); err != nil {
 				return err
 			}
 		}

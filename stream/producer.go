@@ -221,6 +221,33 @@ func (p *Producer) remove(ctx context.Context, feature graph.FeatureKey, ids []g
 	})
 }
 
+// removeCopy deletes a sample of an expansion where other producers would have put it by its record
+// key, but not where ours do.
+func (p *Producer) removeCopy(ctx context.Context, feature graph.FeatureKey, sample Sample, told outcome) error {
+	columns, err := columnsOf(sample.Columns)
+	if err != nil {
+		return fmt.Errorf("sample of %s: %w", feature, err)
+	}
+	return p.write(ctx, feature, told, func(f *graph.FeaturePlan, _ *graph.History) (*kgo.Record, []placement, error) {
+		rec := &graph.Record{Columns: columns}
+		key, refusal := recordKey(f, rec)
+		if refusal != nil {
+			return nil, nil, refusal
+		}
+		places, err := p.deletePlaces(ctx, f, rec, key)
+		own, _ := placeOf(f, rec, key)
+		n := p.partitions(f)
+		return &kgo.Record{Key: key}, slices.DeleteFunc(places, func(at placement) bool { return at.of(n) == own.of(n) }), err
+	})
+}
+
+// partitions is how many partitions the topic of a feature has, 0 where nobody has asked yet.
+func (p *Producer) partitions(f *graph.FeaturePlan) int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[p.opts.Namespace.Sample(f.Spec)]
+}
+
 // deletePlaces says where tombstones for a sample go.
 func (p *Producer) deletePlaces(ctx context.Context, f *graph.FeaturePlan, rec *graph.Record, key []byte, also ...int32) ([]placement, error) {
 	if !f.Expands {
@@ -228,9 +255,7 @@ func (p *Producer) deletePlaces(ctx context.Context, f *graph.FeaturePlan, rec *
 		return []placement{at}, nil
 	}
 	topic := p.opts.Namespace.Sample(f.Spec)
-	p.mu.Lock()
-	n := p.counts[topic]
-	p.mu.Unlock()
+	n := p.partitions(f)
 	if n == 0 {
 		counts, err := partitionCounts(ctx, p.client, []string{topic})
 		if err != nil {

@@ -126,20 +126,9 @@ func publishExample(ctx context.Context, cluster stream.Cluster) error {
 	if err != nil {
 		return err
 	}
-	client, err := stream.Connect(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if _, err := stream.NewTopics(client).Create(ctx, stream.DefaultNamespace, g, stream.TopicOptions{Partitions: 2, SamplePartitions: 2}); err != nil {
-		return err
-	}
-	graphs, err := stream.OpenGraphLog(ctx, cluster, stream.DefaultNamespace)
-	if err != nil {
-		return err
-	}
-	defer graphs.Close()
-	_, err = graphs.Publish(ctx, g)
+	_, err = stream.Publish(ctx, cluster, stream.DefaultNamespace, g, stream.PublishOptions{
+		Topics: stream.TopicOptions{Partitions: 2, SamplePartitions: 2},
+	})
 	return err
 }
 

@@ -59,15 +59,11 @@ func (g *gate) want(t *testing.T, texts ...string) {
 		open[text] = true
 	}
 	for range texts {
-		select {
-		case got := <-g.began:
-			if !open[got] {
-				t.Fatalf("job %s began, want one of %v", got, texts)
-			}
-			delete(open, got)
-		case <-testContext(t).Done():
-			t.Fatalf("waiting for jobs %v", open)
+		got := receive(t, g.began)
+		if !open[got] {
+			t.Fatalf("job %s began, want one of %v", got, texts)
 		}
+		delete(open, got)
 	}
 }
 
@@ -78,6 +74,17 @@ func (g *gate) wantNone(t *testing.T) {
 		t.Fatalf("job %s began", got)
 	default:
 	}
+}
+
+// receive waits for what comes next.
+func receive[T any](t *testing.T, from <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-from:
+	case <-testContext(t).Done():
+		t.Fatal("nothing more comes")
+	}
+	return got
 }
 
 var rawWork = []graph.FeatureKey{"video/raw"}
@@ -114,13 +121,8 @@ func TestWorkerConcurrency(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for !seen[`{"video_id":1} c`] || !seen[`{"video_id":4} x`] {
-		select {
-		case got := <-g.began:
-			seen[got] = true
-			g.let <- nil
-		case <-testContext(t).Done():
-			t.Fatalf("only %v began", seen)
-		}
+		seen[receive(t, g.began)] = true
+		g.let <- nil
 	}
 	stop()
 	if seen[`{"video_id":1} a`] {
@@ -184,19 +186,14 @@ func TestWorkerCommitsWhatIsDone(t *testing.T) {
 		return err
 	}
 	stop := runWorker(t, o)
-	<-hangs
+	receive(t, hangs)
 	for range 3 {
-		<-done
+		receive(t, done)
 	}
 	stop()
 	awaitCommitted(t, cluster, "workers", func(at map[string]int64) bool { return len(at) > 0 })
 	stop = runWorker(t, o)
-	for got := ""; got != `{"video_id":3}`; {
-		select {
-		case got = <-done:
-		case <-testContext(t).Done():
-			t.Fatal("the job that was interrupted does not come again")
-		}
+	for receive(t, done) != `{"video_id":3}` {
 	}
 	stop()
 	got := 0
@@ -241,7 +238,7 @@ func TestWorkerRefusesSamplesOfOthers(t *testing.T) {
 	stop := runWorker(t, WorkerOptions{Cluster: cluster, Namespace: ns, Features: []graph.FeatureKey{"video/chunk"}, Handle: handle})
 	putVideo(t, producer, 1, "v1")
 	for _, want := range []string{"the sample is not of this job", "is missing", "<nil>", "is put twice", "the worker writes the group record itself"} {
-		if got := <-said; !strings.Contains(got, want) {
+		if got := receive(t, said); !strings.Contains(got, want) {
 			t.Errorf("got %s, want %q", got, want)
 		}
 	}

@@ -198,6 +198,12 @@ func (j *Job) Fail(err error) {
 	}
 }
 
+func (j *Job) failed() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failure != nil
+}
+
 // begin and end hear what becomes of the records of the job.
 func (j *Job) begin() { j.writes.Add(1) }
 
@@ -219,7 +225,7 @@ func (j *Job) settle(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case j.failure != nil || !j.expands:
+	case j.failed() || !j.expands:
 	case len(j.children) == 0 && !j.finished:
 		j.Fail(&WorkError{Type: "NoAnswer", Err: errors.New("the handler put no child, and did not say that there is none: call Job.Finish, or return an error")})
 	default:
@@ -243,7 +249,7 @@ func (j *Job) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	if j.failure == nil {
+	if !j.failed() {
 		return nil
 	}
 	return j.worker.failures.Fail(ctx, j.Partition, schema.Failure{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -16,8 +17,13 @@ import (
 type workSource struct {
 	sub   *Subscriber
 	admin *kadm.Client
-	ends  map[logPartitionName]int64 // where a partition ended when it was first read; gone once it has been read
-	seen  map[logPartitionName]bool
+
+	// Of the goroutine that polls.
+	ends map[logPartitionName]int64 // where a partition ended when it was first read; gone once it has been read
+	seen map[logPartitionName]bool
+
+	// Of the goroutine that commits.
+	committed map[string]map[int32]kgo.EpochOffset
 
 	mu     sync.Mutex
 	lost   []logPartitionName // to other members, since takeLost
@@ -172,10 +178,14 @@ func (s *workSource) findEnds(ctx context.Context, records []*kgo.Record) error 
 	return nil
 }
 
-// commit stores positions in the group.
+// commit stores positions in the group, if they are others than before.
 func (s *workSource) commit(ctx context.Context, positions map[string]map[int32]kgo.EpochOffset) error {
-	if len(positions) == 0 {
+	if len(positions) == 0 || reflect.DeepEqual(positions, s.committed) {
 		return nil
 	}
-	return s.sub.commit(ctx, positions)
+	if err := s.sub.commit(ctx, positions); err != nil {
+		return err
+	}
+	s.committed = positions
+	return nil
 }

@@ -103,7 +103,7 @@ func (w *Worker) work(ctx context.Context, items []*workItem) error {
 		columns: keyColumns(names, values), expands: f.Expands && e.Staleness.Scope == graph.ScopeInput,
 	}
 	err = w.o.Handle(ctx, job)
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil && (err != nil || job.failed()) {
 		return context.Cause(ctx) // interrupted: it is offered again
 	}
 	if err != nil {

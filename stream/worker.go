@@ -39,7 +39,8 @@ type WorkerOptions struct {
 	// earlier expansion (SUPERSEDED) is deleted always.
 	DeleteOrphans bool
 
-	// MaxQueued bounds how many events wait to be worked on, from 1. Default 10,000.
+	// MaxQueued bounds how many events wait to be worked on, from 1; their bytes are bounded too, to
+	// 32 MiB. Default 10,000.
 	MaxQueued int
 
 	// Registry is the schema registry, as in ProducerOptions.

@@ -15,6 +15,7 @@ type workQueue struct {
 	where  map[string]*workLane // of each key that waits or runs
 	order  []*workLane          // that wait, by when they began to
 	size   int                  // items that wait
+	bytes  int                  // of their events
 	read   map[logPartitionName]int64
 	behind map[logPartitionName]bool
 	memory workMemory
@@ -35,6 +36,10 @@ type workItem struct {
 	remove  bool // the sample is to be deleted; else the handler has work
 	attempt int32
 }
+
+// maxQueueBytes bounds the events that wait: most have some hundred bytes, those that list many inputs
+// up to 64 KiB and more.
+const maxQueueBytes = 32 << 20
 
 // maxRemovals is how many deletions that follow one another are done at once.
 const maxRemovals = 1000
@@ -92,7 +97,13 @@ func (q *workQueue) take(e Event, item *workItem) {
 	}
 	lane.waiting = append(lane.waiting, item)
 	q.where[key] = lane
-	q.size++
+	q.count(item, 1)
+}
+
+// count counts an item that comes to wait, or does no more.
+func (q *workQueue) count(i *workItem, n int) {
+	q.size += n
+	q.bytes += n * len(i.event.Value)
 }
 
 // forget takes items out of those that wait in a lane.
@@ -101,7 +112,7 @@ func (q *workQueue) forget(lane *workLane, which func(*workItem) bool) {
 		if !which(i) {
 			return false
 		}
-		q.size--
+		q.count(i, -1)
 		if !lane.runs(i.key()) {
 			delete(q.where, i.key())
 		}
@@ -135,7 +146,7 @@ func (q *workQueue) tidy(lane *workLane) {
 func (q *workQueue) hold(behind map[logPartitionName]bool) { q.behind = behind }
 
 // full reports whether nothing more should be taken before something has been done.
-func (q *workQueue) full() bool { return q.size >= q.limit }
+func (q *workQueue) full() bool { return q.size >= q.limit || q.bytes >= maxQueueBytes }
 
 // next hands out what is to be done next: one job, or deletions. Nil: nothing can be done now. What
 // waits in a partition that has not been read to its end is held back, unless the queue is full.
@@ -151,7 +162,9 @@ func (q *workQueue) next() (*workLane, []*workItem) {
 		lane.running = slices.Clone(lane.waiting[:n])
 		lane.waiting = slices.Delete(lane.waiting, 0, n)
 		lane.freshed = false
-		q.size -= n
+		for _, i := range lane.running {
+			q.count(i, -1)
+		}
 		q.order = slices.Delete(q.order, at, at+1)
 		if len(lane.waiting) > 0 {
 			q.order = append(q.order, lane)

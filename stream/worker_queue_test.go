@@ -127,6 +127,16 @@ func TestWorkQueueIsBounded(t *testing.T) {
 			q.done(lane, true)
 		}
 	}
+	big := events.of("big", "1", graph.New)
+	big.Value = make([]byte, maxQueueBytes)
+	q.take(big, &workItem{event: big, lane: "big"})
+	if !q.full() {
+		t.Error("large events do not fill the queue")
+	}
+	q.take(events.of("big", "", graph.Fresh), nil)
+	if q.full() || q.size != 0 || q.bytes != 0 {
+		t.Errorf("an empty queue has %d items of %d bytes", q.size, q.bytes)
+	}
 	if len(q.memory.known) > 3 || len(q.memory.order) > 3 || len(q.where) > 0 || len(q.lanes) > 0 || len(q.order) > 0 {
 		t.Errorf("%d remembered, %d in order, %d keys, %d lanes, %d waiting", len(q.memory.known), len(q.memory.order), len(q.where), len(q.lanes), len(q.order))
 	}

@@ -92,20 +92,7 @@ func examplePublish(ctx context.Context, cluster stream.Cluster, ns stream.Names
 	if err != nil {
 		return err
 	}
-	client, err := stream.Connect(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if _, err := stream.NewTopics(client).Create(ctx, ns, g, stream.TopicOptions{Partitions: 3}); err != nil {
-		return err
-	}
-	log, err := stream.OpenGraphLog(ctx, cluster, ns)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	_, err = log.Publish(ctx, g)
+	_, err = stream.Publish(ctx, cluster, ns, g, stream.PublishOptions{Topics: stream.TopicOptions{Partitions: 3}})
 	return err
 }
 

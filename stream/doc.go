@@ -1,5 +1,6 @@
 // Package stream is Freshline on Kafka: the processor with its epochs and its recovery, the topics
-// of a deployment, dead letters, the embedded broker; and, for users in Go, Producer and Subscriber.
+// of a deployment, dead letters, the embedded broker; and, for users in Go, Publish, Producer,
+// Subscriber and Worker.
 // What is answered is decided by graph and stream/engine; this package makes it durable, once.
 //
 // # Topics
@@ -57,8 +58,32 @@
 // where the copy is (RetryDeadLetters). Nothing else remembers it: the topic is deleted by age, and a mark
 // outlives its dead letter.
 //
+// # Workers
+//
+// A Worker is one loop over a queue (workQueue), with a goroutine for each job that runs:
+//
+//	K1 the newest event of a key counts; what waits and is taken back is dropped
+//	K2 a lane is what must be done one after another: the events of one key, of an expansion all
+//	   those of one parent, deletions of its leftovers among them, in the order in which they came
+//	K3 nothing is handed out of a partition before it has been read to where it ended when the
+//	   reading began, unless the queue is full
+//	K4 of a partition that offset is committed below which everything is done: written, answered
+//	   for, or taken back
+//	K5 a group record is written when its children are known to be written
+//
+// Where samples of an expansion lie is told at placement.
+//
 // # Non-obvious
 //
+//   - A staleness event does not name the record that its sample lies in. So a tombstone for an orphan
+//     goes where our producers put the sample, where others do by the record key, and where the
+//     record lay that brought the event about. Where ids do not name the parent it may delete a
+//     child that has gone to another one and lies there by accident: its group is then INCOMPLETE,
+//     and made again.
+//   - A job whose event has the cause INCOMPLETE also deletes copies of its children that lie where
+//     their record keys would put them: counted twice, they would keep the group incomplete for ever.
+//   - The same work may be said once more, in other words, before the processor has seen the answer.
+//     A Worker passes it over for a minute (workMemory), unless it has seen the key fresh since.
 //   - kgo.GroupTransactSession is not used: see transactions and membership for why.
 //   - While tasks recover the other tasks of the process wait. Recovery with a kept Badger reads
 //     only what is missing, so this is short; a rebuild is not.

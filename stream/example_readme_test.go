@@ -33,50 +33,39 @@ func writeVideo(ctx context.Context, cluster stream.Cluster, id int, path, check
 
 // splitVideos does the work that video/chunk has, until ctx is done.
 func splitVideos(ctx context.Context, cluster stream.Cluster) error {
-	work, err := stream.Subscribe(ctx, stream.SubscriberOptions{
-		Cluster: cluster, Features: []graph.FeatureKey{"video/chunk"}, Group: "splitter",
-	})
-	if err != nil {
-		return err
-	}
-	defer work.Close()
-	producer, err := stream.NewProducer(ctx, stream.ProducerOptions{Cluster: cluster})
-	if err != nil {
-		return err
-	}
-	defer producer.Close()
-	for {
-		events, err := work.Poll(ctx)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			if e.Err != nil {
-				return e.Err
+	worker, err := stream.NewWorker(stream.WorkerOptions{
+		Cluster: cluster, Features: []graph.FeatureKey{"video/chunk"}, Group: "splitter", Concurrency: 4,
+		Handle: func(ctx context.Context, job *stream.Job) error {
+			path, _ := job.Input("video/raw", "path").AsString()
+			chunks, err := split(path)
+			if err != nil {
+				return err // the video is FAILED, with the error, until `freshline retry`
 			}
-			// The chunks of a video are made together, so the event of the video (INPUT) counts.
-			if e.Fresh() || !e.Staleness.Status.Work() || e.Staleness.Scope != graph.ScopeInput {
-				continue
-			}
-			video, _ := e.Staleness.ID[0].Value.AsInt()
-			for n := range 3 { // as many as there are in the file that e.Staleness.Inputs names
-				err := producer.Put(ctx, "video/chunk", stream.Sample{
-					Columns:        map[string]any{"video_id": video, "video_chunk_id": fmt.Sprintf("%d_%d", video, n)},
-					Provenance:     e.Staleness.Expected.ByField.Map(), // what the event asks for
-					FeatureVersion: &e.Staleness.FeatureVersion,
-				})
+			for n, length := range chunks {
+				// The video_id, the provenance that is expected and the version of the event are filled in.
+				err := job.Put(ctx, stream.Sample{Columns: map[string]any{
+					"video_chunk_id": fmt.Sprintf("%s_%d", path, n), "length": length,
+				}})
 				if err != nil {
 					return err
 				}
 			}
-		}
-		if err := producer.Flush(ctx); err != nil {
-			return err
-		}
-		if err := work.Commit(ctx); err != nil { // only what is written is done
-			return err
-		}
+			job.Finish() // these are all, also where there are none
+			return nil
+		},
+	})
+	if err != nil {
+		return err
 	}
+	return worker.Run(ctx)
+}
+
+// split finds the lengths of the chunks of a video, in seconds.
+func split(path string) ([]int, error) {
+	if path == "" {
+		return nil, errors.New("the video has no path")
+	}
+	return []int{30, 30, 12}, nil
 }
 
 const exampleGraph = `
@@ -126,20 +115,9 @@ func publishExample(ctx context.Context, cluster stream.Cluster) error {
 	if err != nil {
 		return err
 	}
-	client, err := stream.Connect(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if _, err := stream.NewTopics(client).Create(ctx, stream.DefaultNamespace, g, stream.TopicOptions{Partitions: 2, SamplePartitions: 2}); err != nil {
-		return err
-	}
-	graphs, err := stream.OpenGraphLog(ctx, cluster, stream.DefaultNamespace)
-	if err != nil {
-		return err
-	}
-	defer graphs.Close()
-	_, err = graphs.Publish(ctx, g)
+	_, err = stream.Publish(ctx, cluster, stream.DefaultNamespace, g, stream.PublishOptions{
+		Topics: stream.TopicOptions{Partitions: 2, SamplePartitions: 2},
+	})
 	return err
 }
 

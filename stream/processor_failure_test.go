@@ -232,7 +232,7 @@ func TestBadFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range cases {
-		key := c.key[:min(len(c.key), maxDetail)]
+		key := c.key[:min(len(c.key), maxLetterKey)]
 		if got := letters[key+"\x00"+string(c.value)]; got != string(c.reason) {
 			t.Errorf("%.100s %.20x: the reason is %q, want %s", c.key, c.value, got, c.reason)
 		}

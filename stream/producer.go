@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,10 +29,11 @@ type Producer struct {
 	tails sync.WaitGroup
 
 	mu      sync.Mutex
-	history *graph.History // nil before the first push
-	failed  error          // the graph topic or the schema topic cannot be followed any more
-	lost    []error        // records that were not written, since the last Flush; at most maxLost
-	losses  int            // how many
+	history *graph.History   // nil before the first push
+	failed  error            // the graph topic or the schema topic cannot be followed any more
+	lost    []error          // records that were not written, since the last Flush; at most maxLost
+	losses  int              // how many
+	counts  map[string]int32 // partitions of the sample topics that were asked for
 }
 
 // maxLost bounds the errors that Flush returns in full.
@@ -72,22 +74,25 @@ func (o ProducerOptions) Validate() error {
 // NewProducer connects a Producer and reads the graph topic to its end. The context is for that; the
 // caller closes the Producer.
 func NewProducer(ctx context.Context, opts ProducerOptions) (*Producer, error) {
+	return newProducer(ctx, opts)
+}
+
+func newProducer(ctx context.Context, opts ProducerOptions, extra ...kgo.Opt) (*Producer, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	client, err := Connect(ctx, opts.Cluster,
+	client, err := Connect(ctx, opts.Cluster, append([]kgo.Opt{
 		kgo.RecordDeliveryTimeout(opts.deliveryTimeout()),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
-		// Kafka's own: murmur2 of the key. A client of another language that writes the same
-		// sample must come to the same partition (R2).
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-	)
+		kgo.RecordPartitioner(partitioner()),
+	}, extra...)...)
 	if err != nil {
 		return nil, err
 	}
 	p := &Producer{
 		opts: opts, client: client,
 		graphs: NewGraphTail(opts.Cluster, opts.Namespace), schemas: NewSchemaTail(opts.Cluster, opts.Namespace),
+		counts: map[string]int32{},
 	}
 	p.encoder = schema.NewEncoder(p.publish)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -122,47 +127,70 @@ func (p *Producer) follow(err error) {
 
 // Put checks a sample and hands it to the client, which writes it in the background: Flush waits
 // and reports what was not written. Put waits only while too much is on its way, or for a new graph
-// or schema. The record key is the canonical JSON of the id columns in the order of the feature. An
+// or schema. The record key is the canonical JSON of the id columns in the order of the feature, of a
+// group record of the columns of the match key; the samples of one expansion go to one partition. An
 // error that is a *graph.Refusal says why the processor would not take the sample.
 func (p *Producer) Put(ctx context.Context, feature string, sample Sample) error {
 	key, err := graph.ParseFeatureKey(feature)
 	if err != nil {
 		return err
 	}
+	return p.put(ctx, key, sample, p)
+}
+
+// put is Put; told hears what became of the record.
+func (p *Producer) put(ctx context.Context, feature graph.FeatureKey, sample Sample, told outcome) error {
 	rec, err := sample.record()
 	if err != nil {
-		return fmt.Errorf("sample of %s: %w", key, err)
+		return fmt.Errorf("sample of %s: %w", feature, err)
 	}
-	return p.PutRecord(ctx, key, rec)
+	return p.putRecord(ctx, feature, rec, sample.Children != nil, told)
 }
 
 // PutRecord is Put of a record as decoders make it, columns sorted by name. A record without a
 // feature version gets the one in force; one with metaxy_deleted_at needs the ids only.
 func (p *Producer) PutRecord(ctx context.Context, feature graph.FeatureKey, rec *graph.Record) error {
-	return p.write(ctx, feature, func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, error) {
+	return p.putRecord(ctx, feature, rec, false, p)
+}
+
+// putRecord is PutRecord; group says that the record has to be a group record.
+func (p *Producer) putRecord(ctx context.Context, feature graph.FeatureKey, rec *graph.Record, group bool, told outcome) error {
+	return p.write(ctx, feature, told, func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, []placement, error) {
 		key, refusal := recordKey(f, rec)
 		if refusal != nil {
-			return nil, refusal
+			return nil, nil, refusal
 		}
 		complete := *rec
 		if complete.FeatureVersion.IsNull() {
 			complete.FeatureVersion = graph.String(f.Version)
 		}
 		if complete.DeletedAt.IsNull() {
-			if _, refusal := f.CheckRecord(&complete, h); refusal != nil {
-				return nil, refusal
+			row, refusal := f.CheckRecord(&complete, h)
+			if refusal != nil {
+				return nil, nil, refusal
+			}
+			if group && !f.IsGroup(row) {
+				return nil, nil, &graph.Refusal{Reason: graph.BadRow, Column: graph.ColumnChildren, Detail: fmt.Sprintf("Children makes the sample the group record of an expansion, which %s without id columns of its own is; leave them out, or Children", f.Key)}
 			}
 		}
 		value, err := p.encoder.Append(ctx, nil, feature, &complete)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return &kgo.Record{Key: key, Value: value}, nil
+		r := &kgo.Record{Key: key, Value: value}
+		if !complete.DeletedAt.IsNull() {
+			places, err := p.deletePlaces(ctx, f, rec, key)
+			return r, places, err
+		}
+		at, _ := placeOf(f, rec, key)
+		return r, []placement{at}, nil
 	})
 }
 
-// Delete writes a tombstone for a sample (R2). The ids are the id columns of the feature, no more
-// and no less, and their values as in Sample.Columns.
+// Delete writes a tombstone for a sample (R2). The ids are the id columns of the feature, with
+// values as in Sample.Columns, and nothing else but, for a sample of an expansion, the columns that
+// name its parent: they say in which partition it lies. Without them, where the ids do not hold
+// them, a tombstone goes to every partition of the topic.
 func (p *Producer) Delete(ctx context.Context, feature string, ids map[string]any) error {
 	key, err := graph.ParseFeatureKey(feature)
 	if err != nil {
@@ -172,45 +200,124 @@ func (p *Producer) Delete(ctx context.Context, feature string, ids map[string]an
 	if err != nil {
 		return fmt.Errorf("sample of %s: %w", key, err)
 	}
-	return p.write(ctx, key, func(f *graph.FeaturePlan, _ *graph.History) (*kgo.Record, error) {
-		key, refusal := recordKey(f, &graph.Record{Columns: columns})
+	return p.remove(ctx, key, columns, p)
+}
+
+// remove is Delete; tombstones go to the partitions also, too.
+func (p *Producer) remove(ctx context.Context, feature graph.FeatureKey, ids []graph.Column, told outcome, also ...int32) error {
+	return p.write(ctx, feature, told, func(f *graph.FeaturePlan, _ *graph.History) (*kgo.Record, []placement, error) {
+		rec := &graph.Record{Columns: ids}
+		key, refusal := recordKey(f, rec)
 		if refusal != nil {
-			return nil, refusal
+			return nil, nil, refusal
 		}
-		if len(columns) > len(f.IDs) {
-			return nil, &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("a deletion of %s names its id columns (%s) and nothing else", f.Key, strings.Join(f.IDs, ", "))}
+		for _, c := range ids {
+			if !slices.Contains(f.IDs, c.Name) && !(f.Expands && slices.Contains(f.Match, c.Name)) {
+				return nil, nil, &graph.Refusal{Reason: graph.BadID, Column: c.Name, Detail: fmt.Sprintf("a deletion of %s names its id columns (%s) and nothing else, but %q is given", f.Key, strings.Join(f.IDs, ", "), c.Name)}
+			}
 		}
-		return &kgo.Record{Key: key}, nil
+		places, err := p.deletePlaces(ctx, f, rec, key, also...)
+		return &kgo.Record{Key: key}, places, err
 	})
 }
 
-// recordBuilder makes a record without its topic; what it refuses is a *graph.Refusal.
-type recordBuilder func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, error)
+// removeCopy deletes a sample of an expansion where other producers would have put it by its record
+// key, but not where ours do.
+func (p *Producer) removeCopy(ctx context.Context, feature graph.FeatureKey, sample Sample, told outcome) error {
+	columns, err := columnsOf(sample.Columns)
+	if err != nil {
+		return fmt.Errorf("sample of %s: %w", feature, err)
+	}
+	return p.write(ctx, feature, told, func(f *graph.FeaturePlan, _ *graph.History) (*kgo.Record, []placement, error) {
+		rec := &graph.Record{Columns: columns}
+		key, refusal := recordKey(f, rec)
+		if refusal != nil {
+			return nil, nil, refusal
+		}
+		places, err := p.deletePlaces(ctx, f, rec, key)
+		own, _ := placeOf(f, rec, key)
+		n := p.partitions(f)
+		return &kgo.Record{Key: key}, slices.DeleteFunc(places, func(at placement) bool { return at.of(n) == own.of(n) }), err
+	})
+}
+
+// partitions is how many partitions the topic of a feature has, 0 where nobody has asked yet.
+func (p *Producer) partitions(f *graph.FeaturePlan) int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[p.opts.Namespace.Sample(f.Spec)]
+}
+
+// deletePlaces says where tombstones for a sample go.
+func (p *Producer) deletePlaces(ctx context.Context, f *graph.FeaturePlan, rec *graph.Record, key []byte, also ...int32) ([]placement, error) {
+	if !f.Expands {
+		at, _ := placeOf(f, rec, key)
+		return []placement{at}, nil
+	}
+	topic := p.opts.Namespace.Sample(f.Spec)
+	n := p.partitions(f)
+	if n == 0 {
+		counts, err := partitionCounts(ctx, p.client, []string{topic})
+		if err != nil {
+			return nil, fmt.Errorf("find the partitions of topic %s: %w", topic, err)
+		}
+		if n = counts[topic]; n == 0 {
+			return nil, fmt.Errorf("topic %s does not exist; create it with `freshline topics create`", topic)
+		}
+		p.mu.Lock()
+		p.counts[topic] = n
+		p.mu.Unlock()
+	}
+	return deletePlaces(f, rec, key, n, also...), nil
+}
+
+// outcome hears what becomes of records: begin before one is handed to the client, and then once,
+// from a goroutine of the client, end.
+type outcome interface {
+	begin()
+	end(*kgo.Record, error)
+}
+
+// recordBuilder makes a record without its topic, and says where it goes: to one partition or to
+// several. What it refuses is a *graph.Refusal.
+type recordBuilder func(f *graph.FeaturePlan, h *graph.History) (*kgo.Record, []placement, error)
 
 // write builds a record by the graph in force and produces it. Before anything is refused for a
-// reason that a graph gives, the graph topic is read to its end.
-func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, build recordBuilder) error {
-	record, err := p.try(feature, build)
+// reason that a graph gives, the graph topic is read to its end. told hears of a record for each
+// placement.
+func (p *Producer) write(ctx context.Context, feature graph.FeatureKey, told outcome, build recordBuilder) error {
+	record, places, err := p.try(feature, build)
 	var refusal *graph.Refusal
 	if errors.As(err, &refusal) {
 		if err := p.syncGraph(ctx); err != nil {
 			return err
 		}
-		record, err = p.try(feature, build)
+		record, places, err = p.try(feature, build)
 	}
 	if err != nil {
 		return fmt.Errorf("write a sample of %s: %w", feature, err)
 	}
-	// The context bounds the wait for room in the client's buffer; a record that is in it outlives
-	// the call.
+	for _, at := range places {
+		r := *record
+		if err := p.produce(withPlacement(ctx, at), &r, told); err != nil {
+			return fmt.Errorf("write a sample of %s: %w", feature, err)
+		}
+	}
+	return nil
+}
+
+// produce hands a record to the client. The context bounds the wait for room in the client's buffer;
+// a record that is in it outlives the call.
+func (p *Producer) produce(ctx context.Context, r *kgo.Record, told outcome) error {
 	buffered, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unbind := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	p.client.Produce(buffered, record, func(r *kgo.Record, err error) {
+	told.begin()
+	p.client.Produce(buffered, r, func(r *kgo.Record, err error) {
 		cancel(nil)
-		p.produced(r, err)
+		told.end(r, err)
 	})
 	if !unbind() {
-		return fmt.Errorf("write a sample of %s: it may be lost: %w", feature, context.Cause(ctx))
+		return fmt.Errorf("it may be lost: %w", context.Cause(ctx))
 	}
 	return nil
 }
@@ -223,29 +330,31 @@ func recordKey(f *graph.FeaturePlan, rec *graph.Record) ([]byte, *graph.Refusal)
 	return f.RecordKey(rec), nil
 }
 
-func (p *Producer) try(feature graph.FeatureKey, build recordBuilder) (*kgo.Record, error) {
+func (p *Producer) try(feature graph.FeatureKey, build recordBuilder) (*kgo.Record, []placement, error) {
 	history, err := p.takeGraphs()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plan := history.Plan()
 	f := plan.Feature(feature)
 	switch {
 	case plan == nil:
-		return nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("topic %s holds no graph; publish one with `freshline graph publish`", p.opts.Namespace.Graph())}
+		return nil, nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("topic %s holds no graph; publish one with `freshline graph publish`", p.opts.Namespace.Graph())}
 	case f == nil:
-		return nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("the graph in force (number %d of topic %s) has no feature %s; check the key, or publish a graph that has it", plan.Number, p.opts.Namespace.Graph(), feature)}
+		return nil, nil, &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("the graph in force (number %d of topic %s) has no feature %s; check the key, or publish a graph that has it", plan.Number, p.opts.Namespace.Graph(), feature)}
 	}
-	record, err := build(f, history)
+	record, places, err := build(f, history)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	record.Topic = p.opts.Namespace.Sample(f.Spec)
-	return record, nil
+	return record, places, nil
 }
 
-// produced notes a record that was not written.
-func (p *Producer) produced(r *kgo.Record, err error) {
+// begin and end note what is not written, for Flush.
+func (p *Producer) begin() {}
+
+func (p *Producer) end(r *kgo.Record, err error) {
 	if err == nil {
 		return
 	}

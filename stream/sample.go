@@ -30,6 +30,11 @@ type Sample struct {
 	// FeatureVersion is the version of the code that made the sample; of a worker, that of the
 	// event that it answers. Nil: the version in force.
 	FeatureVersion *string
+
+	// Children makes the sample the group record of one expansion (S7): how many samples came of
+	// it, 0 included. Columns then has the columns that name the parent and no id columns of the
+	// samples' own. It is written behind the samples that it counts.
+	Children *int64
 }
 
 // record checks the sample by itself, without a graph.
@@ -47,6 +52,12 @@ func (s Sample) record() (*graph.Record, error) {
 	}
 	if s.FeatureVersion != nil {
 		rec.FeatureVersion = graph.String(*s.FeatureVersion)
+	}
+	if s.Children != nil {
+		if *s.Children < 0 {
+			return nil, fmt.Errorf("a group record with Children %d: write how many samples came of the expansion, from 0 on", *s.Children)
+		}
+		rec.HasChildren, rec.Children = true, graph.Int(*s.Children)
 	}
 	return rec, nil
 }

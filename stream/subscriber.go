@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
@@ -28,6 +30,10 @@ type Subscriber struct {
 
 // Subscribe connects a Subscriber. The caller closes it.
 func Subscribe(ctx context.Context, opts SubscriberOptions) (*Subscriber, error) {
+	return subscribe(ctx, opts)
+}
+
+func subscribe(ctx context.Context, opts SubscriberOptions, extra ...kgo.Opt) (*Subscriber, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
@@ -59,7 +65,7 @@ func Subscribe(ctx context.Context, opts SubscriberOptions) (*Subscriber, error)
 	if opts.Group != "" {
 		settings = append(settings, kgo.ConsumerGroup(opts.Group), kgo.DisableAutoCommit())
 	}
-	if s.client, err = opts.Cluster.newClient(settings...); err != nil {
+	if s.client, err = opts.Cluster.newClient(append(settings, extra...)...); err != nil {
 		return nil, err
 	}
 	s.discover = time.Now().Add(opts.discoverEvery())
@@ -107,6 +113,19 @@ func (s *Subscriber) newPartitions(ctx context.Context, client *kgo.Client, topi
 // decoded is returned with its Err. When ctx ends first, its error is returned; any other error
 // says which topic and partition cannot be read.
 func (s *Subscriber) Poll(ctx context.Context) ([]Event, error) {
+	records, err := s.pollRecords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]Event, len(records))
+	for i, r := range records {
+		events[i] = readEvent(ctx, s.opts.Namespace, s.opts.Schemas, r)
+	}
+	return events, nil
+}
+
+// pollRecords is Poll of records that are not decoded.
+func (s *Subscriber) pollRecords(ctx context.Context) ([]*kgo.Record, error) {
 	for {
 		if err := s.findFeatures(ctx); err != nil {
 			return nil, err
@@ -114,10 +133,8 @@ func (s *Subscriber) Poll(ctx context.Context) ([]Event, error) {
 		bounded, cancel := context.WithTimeout(ctx, s.opts.discoverEvery())
 		fetches := s.client.PollRecords(bounded, s.opts.maxEvents())
 		cancel()
-		var events []Event
-		fetches.EachRecord(func(r *kgo.Record) { events = append(events, readEvent(ctx, s.opts.Namespace, s.opts.Schemas, r)) })
-		if len(events) > 0 {
-			return events, nil // an error comes again with the next poll
+		if records := fetches.Records(); len(records) > 0 {
+			return records, nil // an error comes again with the next poll
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -164,6 +181,27 @@ func (s *Subscriber) Commit(ctx context.Context) error {
 	}
 	if err := s.client.CommitUncommittedOffsets(ctx); err != nil {
 		return fmt.Errorf("commit the position of group %s: %w", s.opts.Group, err)
+	}
+	return nil
+}
+
+// commit stores positions in the group.
+func (s *Subscriber) commit(ctx context.Context, positions map[string]map[int32]kgo.EpochOffset) error {
+	var failed error
+	s.client.CommitOffsetsSync(ctx, positions, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
+		if failed = err; err != nil || response == nil {
+			return
+		}
+		for _, t := range response.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					failed = fmt.Errorf("topic %s, partition %d: %w", t.Topic, p.Partition, err)
+				}
+			}
+		}
+	})
+	if failed != nil {
+		return fmt.Errorf("commit the position of group %s: %w", s.opts.Group, failed)
 	}
 	return nil
 }

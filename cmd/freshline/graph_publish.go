@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,51 +64,15 @@ func (c *cli) newGraphPublishCommand() *cobra.Command {
 
 // publish puts a graph in force, with all that it needs.
 func (c *cli) publish(ctx context.Context, cluster stream.Cluster, path string, g *graph.Graph, force bool) (*published, error) {
-	client, err := stream.Connect(ctx, cluster)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	before, err := c.readPushes(ctx, cluster)
-	var none *noGraphs
-	if errors.As(err, &none) {
-		before, err = &pushes{}, nil // the first graph of the namespace
+	p, err := stream.Publish(ctx, cluster, c.namespace(), g, stream.PublishOptions{Topics: c.topicOptions(), Force: force})
+	var refused *stream.GraphRefusedError
+	if errors.As(err, &refused) {
+		return nil, refusedGraph(path, refused.Err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, err := compileGraph(path, g, before.next(), before.history); err != nil {
-		return nil, err
-	}
-	p := &published{}
-	topics := stream.NewTopics(client)
-	made, err := topics.Create(ctx, c.namespace(), g, c.topicOptions())
-	if err != nil {
-		return nil, err
-	}
-	p.Topics = append([]string{}, made...)
-	if err := topics.Check(ctx, c.namespace(), g); err != nil {
-		return nil, err
-	}
-	was := &graph.Graph{}
-	if plan := before.inForce(); plan != nil {
-		was = plan.Graph
-		if !force && bytes.Equal(was.Canonical(), g.Canonical()) {
-			p.Number, p.Diff = plan.Number, graph.Diff(was, g)
-			return p, nil
-		}
-	}
-	p.Diff = graph.Diff(was, g)
-	log, err := stream.OpenGraphLog(ctx, cluster, c.namespace())
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	if p.Number, err = log.Publish(ctx, g); err != nil {
-		return nil, err
-	}
-	p.Published = true
-	return p, nil
+	return &published{p.Number, p.Published, append([]string{}, p.Topics...), graph.Diff(p.Before, g)}, nil
 }
 
 // print says for people what was done.

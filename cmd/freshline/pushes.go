@@ -55,14 +55,6 @@ func (e *noGraphs) Error() string {
 // inForce is the newest plan, nil where there is none.
 func (p *pushes) inForce() *graph.Plan { return p.history.Plan() }
 
-// next is the number that a push has at least, if it comes now.
-func (p *pushes) next() int64 {
-	if len(p.all) == 0 {
-		return 0
-	}
-	return p.all[len(p.all)-1].Number + 1
-}
-
 // plan is the graph in force of a namespace; that there is none is an error.
 func (c *cli) plan(ctx context.Context, cluster stream.Cluster) (*graph.Plan, error) {
 	p, err := c.readPushes(ctx, cluster)

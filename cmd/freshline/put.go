@@ -23,9 +23,9 @@ metaxy_provenance_by_field names every field of the feature. A sample without me
 in force. Values that JSON lacks are objects: {"bytes": "<base64>"}, {"date": "2026-01-31"}, {"timestamp": "…"},
 {"uuid": "…"}, {"decimal": "1.5"}.
 
---delete takes the id columns of each line and deletes the sample. The first bad line ends the command with exit code
-1, what stands before it is written; with --keep-going bad lines are named and passed over, and the exit code is 1 at
-the end.`
+--delete takes the id columns of each line and deletes the sample; of an expansion also the columns that name the
+parent, which say where the sample lies. The first bad line ends the command with exit code 1, what stands before it is
+written; with --keep-going bad lines are named and passed over, and the exit code is 1 at the end.`
 
 // maxPutLine is the greatest length of a line, in bytes: far above what a broker takes.
 const maxPutLine = 16 << 20

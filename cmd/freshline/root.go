@@ -42,6 +42,8 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newPutCommand(),
 		c.newWatchCommand(),
 		c.newWorklistCommand(),
+		c.newFailCommand(),
+		c.newRetryCommand(),
 		c.newStatusCommand(),
 		c.newExplainCommand(),
 		c.newInvalidateCommand(),

@@ -83,24 +83,11 @@ func Prepare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	client, err := stream.Connect(ctx, o.Cluster)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if _, err := stream.NewTopics(client).Create(ctx, o.Namespace, before, o.Topics); err != nil {
-		return err
-	}
 	return o.publish(ctx, before)
 }
 
 func (o *Options) publish(ctx context.Context, g *graph.Graph) error {
-	log, err := stream.OpenGraphLog(ctx, o.Cluster, o.Namespace)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	_, err = log.Publish(ctx, g)
+	_, err := stream.Publish(ctx, o.Cluster, o.Namespace, g, stream.PublishOptions{Topics: o.Topics})
 	return err
 }
 

@@ -28,6 +28,7 @@ type Edge struct {
 	View     *View    // of an own edge nil: everything
 	Readers  []Reader
 	Flagged  bool // a reader asks which rows are suspect (S3)
+	Group    int  // so many leading columns are a group that a reader aggregates; 0: none does
 	Coming   bool // a reader asks which samples are still to come to its groups (S3)
 
 	definition uint64
@@ -80,6 +81,9 @@ func (p *Plan) compileEdges() {
 				p.Edges = append(p.Edges, e)
 			}
 			d.Edge = e
+			if d.Spec.Lineage.Kind == Aggregation && !(d.View.shared && d.View.Filters()) {
+				e.Group = d.N
+			}
 			d.IDs = d.placeIDs()
 			e.Readers = append(e.Readers, Reader{Feature: f, Dep: i})
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/freshline/freshline/graph"
@@ -9,28 +10,73 @@ import (
 // maxAwaiting is how many keys an AWAITING event names (E6).
 const maxAwaiting = 10
 
-// listAwaiting names inputs that are not ready: feature, a blank, and the key that their own event
-// has (E2), or their ids where the view leaves out columns of that key. It looks at the inputs that
-// an event would list.
+// awaited are the inputs that a key waits for, as far as an event names them.
+type awaited struct{ keys []string }
+
+func (a *awaited) add(feature graph.FeatureKey, key []byte) {
+	a.keys = append(a.keys, string(feature)+" "+string(key))
+}
+
+// await notes an input that is waited for, if somebody asks: it is not ready (S2), or on a settle edge suspect (S3).
+func (ev *evaluation) await(dep int, key []byte, s *stored, suspect bool) {
+	if ev.awaited == nil || len(ev.awaited.keys) >= maxAwaiting {
+		return
+	}
+	d := ev.f.Deps[dep]
+	if suspect && d.Settle || slices.ContainsFunc(d.Reads, func(field int) bool { return !d.Upstream.Current(&s.row, field) }) {
+		ev.awaited.add(d.Upstream.Key, ev.upstreamKey(d, &inputRow{dep: dep, key: key}, s))
+	}
+}
+
+// listAwaiting names what the match key waits for: feature, a blank, and the key that the own event of that
+// has (E2), or its ids where the view leaves out columns of that key. Behind the rows come the samples that are
+// still to come to a group.
 func (ev *evaluation) listAwaiting() []string {
-	list := []string{}
-	for i := range ev.seen.rows {
-		in := &ev.seen.rows[i]
-		d := ev.f.Deps[in.dep]
-		var s stored
-		if err := s.decodeState(in.value); err != nil {
-			ev.e.fail(err)
-			return list
-		}
-		if !slices.ContainsFunc(d.Reads, func(field int) bool { return !d.Upstream.Current(&s.row, field) }) {
+	list := &awaited{keys: []string{}}
+	ev.awaited = list
+	ev.readGroups()
+	ev.awaited = nil
+	for _, d := range ev.f.Deps {
+		if !d.Settle || d.Spec.Lineage.Kind != graph.Aggregation {
 			continue
 		}
-		list = append(list, string(d.Upstream.Key)+" "+string(ev.upstreamKey(d, in, &s)))
-		if len(list) == maxAwaiting {
-			break
-		}
+		ev.scanComing(d, func(shape *graph.Shape, match []graph.Value, fields graph.FieldSet) bool {
+			if len(list.keys) < maxAwaiting {
+				list.add(d.Upstream.Key, shape.InputKey(nil, match))
+			}
+			return len(list.keys) < maxAwaiting
+		})
 	}
-	return list
+	return list.keys
+}
+
+// scanComing calls fn for what is still to come to the group of a dependency at the match key, in a field that it
+// reads, until it returns false.
+func (ev *evaluation) scanComing(d *graph.DepPlan, fn func(shape *graph.Shape, match []graph.Value, fields graph.FieldSet) bool) {
+	if !d.Edge.Coming {
+		return
+	}
+	prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionComing, d.Edge.Name[:]), ev.rest(d.N)...)
+	prefix = append(prefix, tupleEnd)
+	ev.e.scan(prefix, prefixAbove(prefix), func(key, value []byte) bool {
+		record := key[len(prefix):]
+		var fields graph.FieldSet
+		named := d.Upstream.FieldsNamed(readNames(value))
+		for _, field := range d.Reads {
+			if named.Has(field) {
+				fields.Add(field)
+			}
+		}
+		if len(record) < nameSize || fields.Empty() {
+			return true
+		}
+		shape := ev.e.shapes[binary.BigEndian.Uint64(record)]
+		match := values(nil, record[nameSize:])
+		if shape == nil || len(match) != len(shape.Layout) {
+			return true
+		}
+		return fn(shape, match, fields)
+	})
 }
 
 // upstreamKey makes the key that the upstream's own event has for a row.

@@ -154,7 +154,7 @@ func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }
 
 // start makes a process of which only the store is left; it reads the graph log to its end. It has no tasks.
 func (c *cluster) start(p *process) {
-	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: pick(c.r, []int{0, 0, 1, 2, 5}), Hold: c.hold}
+	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: pick(c.r, []int{0, 0, 1, 2, 5}), Hold: c.hold, CountFrom: pick(c.r, []int{1, 1, 2, 0})}
 	if chance(c.r, 20) {
 		config.MaxWrites = state.Limit{Keys: 1 + c.r.IntN(30)}
 	}

@@ -68,8 +68,8 @@
 //   - Requests are no records of rows but a topic of their own, which every process follows as it does
 //     the graphs: one record instead of one for each partition, and what is done of it can be seen. Only
 //     the marks are in rows.
-//   - Aggregation groups are read whole when they are touched; the counts per group come with
-//     settling, which needs them.
+//   - Aggregation groups are counted while they wait (groups.go) and read whole when their expectation is
+//     computed, which takes all their data versions anyway. Small groups are not counted.
 //
 // # Non-obvious
 //

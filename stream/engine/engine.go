@@ -16,6 +16,7 @@ type Config struct {
 	MaxRow     int                             // greatest size of a record of rows, bytes; 0 = DefaultMaxRow
 	MaxWrites  state.Limit                     // Work begins no further key above it; the zero Limit is no bound
 	Hold       int64                           // ms that work is held for each step that flags are late (held.go); 0: it is not
+	CountFrom  int                             // rows of a group from which on it is counted (groups.go); 0 = DefaultCountFrom
 	Inline     int                             // keys of one fan-out that an epoch visits at once; 0 = DefaultInline
 }
 
@@ -23,6 +24,8 @@ type Config struct {
 const (
 	DefaultMaxRow = 768 << 10
 	DefaultInline = 1000
+
+	DefaultCountFrom = 8 // reading fewer rows is as cheap
 )
 
 // maxOutput is how much output, in bytes, an epoch may have before it begins a further key: one
@@ -81,6 +84,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.Inline == 0 {
 		cfg.Inline = DefaultInline
+	}
+	if cfg.CountFrom == 0 {
+		cfg.CountFrom = DefaultCountFrom
 	}
 	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}, requests: map[string][]*Request{}}
 }

@@ -36,6 +36,9 @@ type evaluation struct {
 	unsettled   graph.FieldSet   // fields that read something unsure
 	inputFailed bool             // the work of the key of M has failed
 	says        bool             // something was said of the match key in this visit
+	whole       bool             // groups are read whole, whatever is counted of them
+	partial     bool             // a group was not read
+	awaited     *awaited         // takes what is waited for, while that is asked for
 	holds       bool             // work was found that is not offered yet (held.go)
 
 	family   graph.Family // of an expansion
@@ -204,6 +207,7 @@ func (ev *evaluation) begin(match []byte) {
 	ev.expected = nil
 	ev.presence = graph.Absent
 	ev.unsettled, ev.inputFailed = graph.FieldSet{}, false
+	ev.whole, ev.partial = ev.watch != nil, false
 	if ev.null || ev.f.Root() || len(ev.ends) < len(ev.f.Layout) {
 		return
 	}
@@ -220,6 +224,16 @@ func (ev *evaluation) begin(match []byte) {
 	if ev.presence == graph.Ready {
 		ev.expected = ev.e.hasher.Expect(ev.f, ev.inputs)
 	}
+}
+
+// readGroups reads the inputs again, also the groups that were only counted: an event lists its inputs.
+func (ev *evaluation) readGroups() {
+	ev.whole, ev.partial = true, false
+	ev.seen.reset()
+	for _, i := range ev.f.InputOrder {
+		ev.gather(i)
+	}
+	ev.last.worded, ev.last.inputs = false, nil
 }
 
 // join returns the tuple of the join key, rest what the first n columns of Layout have besides.

@@ -226,6 +226,16 @@ func (ev *evaluation) key(suffix []byte, scope graph.Scope) []byte {
 // tell adds the event to the output.
 func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, own *stored, id [16]byte, digest uint64, failure *Failure) {
 	f := ev.f
+	if j.Status == graph.Awaiting && ev.last.awaiting == nil {
+		ev.last.awaiting = ev.listAwaiting()
+	}
+	if ev.partial {
+		ev.readGroups()
+	}
+	if !j.Status.Work() {
+		ev.word(scope, j)
+		id = ev.last.work
+	}
 	vals := values(values(nil, ev.match), suffix)
 	body := &Body{Feature: f, Judgement: j, EventID: hex.EncodeToString(id[:]), Origin: ev.job.cause, Failure: failure}
 	if failure != nil {
@@ -250,9 +260,6 @@ func (ev *evaluation) tell(suffix []byte, scope graph.Scope, j graph.Judgement, 
 		ev.e.told += ev.last.inputBytes
 	}
 	if j.Status == graph.Awaiting {
-		if ev.last.awaiting == nil {
-			ev.last.awaiting = ev.listAwaiting()
-		}
 		body.Awaiting = ev.last.awaiting
 	}
 	ev.e.out.Events = append(ev.e.out.Events, Event{

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/freshline/freshline/graph"
@@ -37,7 +36,7 @@ func (x *explaining) seeWait(dep int, key []byte, s *stored) {
 	if d.Edge.Flagged && (d.Settle || x.f.Watched) {
 		flags, ok := x.flags[dep]
 		if !ok {
-			flags, _ = x.ev.flags(d, d.Spec.Lineage.Kind != graph.Aggregation)
+			flags = x.ev.flags(d, d.Spec.Lineage.Kind != graph.Aggregation)
 			x.flags[dep] = flags
 		}
 		flagged = flags[rowName(key, s)]
@@ -70,25 +69,7 @@ func (x *explaining) takeComing() {
 		if d.Spec.Lineage.Kind != graph.Aggregation || !d.Edge.Coming || !(d.Settle || x.f.Watched) || !ev.inputs[dep].Present {
 			continue
 		}
-		prefix := append(joinedKey(nil, ev.r.q, ev.join(), sectionComing, d.Edge.Name[:]), ev.rest(d.N)...)
-		prefix = append(prefix, tupleEnd)
-		x.e.scan(prefix, prefixAbove(prefix), func(key, value []byte) bool {
-			record := key[len(prefix):]
-			var fields graph.FieldSet
-			named := d.Upstream.FieldsNamed(readNames(value))
-			for _, field := range d.Reads {
-				if named.Has(field) {
-					fields.Add(field)
-				}
-			}
-			if len(record) < nameSize || fields.Empty() {
-				return true
-			}
-			shape := x.e.shapes[binary.BigEndian.Uint64(record)]
-			match := values(nil, record[nameSize:])
-			if shape == nil || len(match) != len(shape.Layout) {
-				return true
-			}
+		ev.scanComing(d, func(shape *graph.Shape, match []graph.Value, fields graph.FieldSet) bool {
 			x.wait(dep, WaitComing, fields, func() []byte { return shape.InputKey(nil, match) })
 			return true
 		})

@@ -75,30 +75,48 @@ func (ev *evaluation) gather(dep int) {
 	}
 	d.RowInput(&best.row, in)
 	ev.note(dep, d, key, value, &best)
-	if d.Edge.Flagged && (d.Settle || ev.f.Watched) {
-		flags, _ := ev.flags(d, true)
-		ev.doubt(dep, &best, flags, binary.BigEndian.AppendUint64(append(slices.Clone(key), tupleEnd), best.source))
+	suspect := false
+	if ev.f.Asks(d) {
+		suspect = ev.doubt(dep, &best, ev.flags(d, true), rowName(key, &best))
 		ev.single[dep] = slices.Clone(value)
 	}
+	ev.await(dep, key, &best, suspect)
 }
 
 // gatherGroup reads a group in the order of J5.
 func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 	d := ev.f.Deps[dep]
 	ev.group.Reset(d)
-	asked := d.Edge.Flagged && (d.Settle || ev.f.Watched)
+	asked := ev.f.Asks(d)
 	var flags map[string]graph.FieldSet
 	var coming graph.FieldSet
 	if asked {
-		flags, coming = ev.flags(d, false)
+		coming = ev.comingTo(d)
+	}
+	var count *groupCount
+	var countKey []byte
+	if d.Edge.Group == d.N && counted(d.Edge) && !(d.View.Shared() && d.View.Filters()) {
+		countKey = append(append(joinedKey(nil, ev.r.q, ev.join(), sectionGroups, d.Edge.Name[:]), ev.rest(d.N)...), tupleEnd)
+		if !ev.whole && ev.waitsByCount(dep, countKey) {
+			ev.partial = ev.partial || ev.inputs[dep].Present
+			ev.addComing(dep, coming)
+			return
+		}
+		ev.unsure[dep] = graph.FieldSet{}
+		count = &groupCount{fields: make([]fieldCount, len(d.Upstream.Fields))}
+	}
+	if asked {
+		flags = ev.flags(d, false)
 	}
 	add := func(key, value []byte, s *stored) {
 		if !s.row.Group && ev.passes(d, s) {
 			ev.group.Add(d, &s.row)
 			ev.note(dep, d, key, value, s)
-			if asked {
-				ev.doubt(dep, s, flags, binary.BigEndian.AppendUint64(append(slices.Clone(key), tupleEnd), s.source))
+			if count != nil {
+				count.addRow(d.Upstream, &s.row, 1)
 			}
+			suspect := asked && ev.doubt(dep, s, flags, rowName(key, s))
+			ev.await(dep, key, s, suspect)
 		}
 	}
 	var s, held stored
@@ -132,11 +150,20 @@ func (ev *evaluation) gatherGroup(dep int, prefix []byte, skip int) {
 		add(heldKey, heldValue, &held)
 	}
 	ev.group.Input(d, &ev.e.hasher, &ev.inputs[dep])
-	if ev.inputs[dep].Present {
-		for _, field := range d.Reads {
-			if coming.Has(field) {
-				ev.unsure[dep].Add(field)
-			}
+	ev.addComing(dep, coming)
+	if count != nil && count.rows >= int64(ev.e.cfg.CountFrom) {
+		ev.keepCount(dep, countKey, count)
+	}
+}
+
+// addComing adds what is still to come to a group that is there.
+func (ev *evaluation) addComing(dep int, coming graph.FieldSet) {
+	if !ev.inputs[dep].Present {
+		return
+	}
+	for _, field := range ev.f.Deps[dep].Reads {
+		if coming.Has(field) {
+			ev.unsure[dep].Add(field)
 		}
 	}
 }

@@ -127,6 +127,7 @@ func (e *Engine) applyRow(r *resolver, k *rowsKey, value []byte) {
 	default:
 		e.st.Set(key, next)
 	}
+	e.countRow(r, edge, k, old, next)
 	cause := causeOf(k.source, next, old)
 	if edge.Own {
 		e.applyOwn(r, edge, k, old, next, cause)

@@ -35,6 +35,7 @@ import (
 //	'S' q 'K' K 0x00 0x04 shape rest 0x00 suffix   what a worker could not do (failure.go)
 //	'S' q 'K' K 0x00 0x05 edge rest 0x00 source matchhash   flags: what is suspect of a row (suspect.go)
 //	'S' q 'K' K 0x00 0x06 edge rest 0x00 shape match   what is still to come to a group
+//	'S' q 'K' K 0x00 0x08 edge rest 0x00    what is counted of a group (groups.go)
 //	'S' q 'K' K 0x00 0x07 name rest 0x00 tail   what was said of a row to others (told.go)
 //
 // All that one evaluation reads lies under one K, rows in the order in which an aggregation

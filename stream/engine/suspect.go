@@ -71,6 +71,7 @@ func (e *Engine) applyFlag(r *resolver, k *rowsKey, value []byte) {
 		}
 		e.st.Set(key, value)
 	}
+	e.countFlag(r, edge, k, old, value)
 	for _, reader := range edge.Readers {
 		d := reader.Feature.Deps[reader.Dep]
 		if !d.Settle && !reader.Feature.Watched {
@@ -294,8 +295,8 @@ func (ev *evaluation) known(column string) graph.Value {
 }
 
 // flags reads the flags beside the rows of a dependency at the match key, by the rest of the row's
-// key and its source, and what is still to come to its group.
-func (ev *evaluation) flags(d *graph.DepPlan, exact bool) (byRow map[string]graph.FieldSet, coming graph.FieldSet) {
+// key and its source.
+func (ev *evaluation) flags(d *graph.DepPlan, exact bool) (byRow map[string]graph.FieldSet) {
 	base := joinedKey(nil, ev.r.q, ev.join(), sectionFlags, d.Edge.Name[:])
 	prefix := append(slices.Clone(base), ev.rest(d.N)...)
 	end := append(slices.Clone(prefix), tupleTop)
@@ -314,27 +315,31 @@ func (ev *evaluation) flags(d *graph.DepPlan, exact bool) (byRow map[string]grap
 		byRow[row] = set
 		return true
 	})
-	if !exact && d.Edge.Coming {
-		prefix = append(joinedKey(nil, ev.r.q, ev.join(), sectionComing, d.Edge.Name[:]), ev.rest(d.N)...)
-		prefix = append(prefix, tupleEnd)
-		ev.e.scan(prefix, prefixAbove(prefix), func(_, value []byte) bool {
-			more := d.Upstream.FieldsNamed(readNames(value))
-			coming.Union(&more)
-			return true
-		})
-	}
-	return byRow, coming
+	return byRow
 }
 
-// doubt adds to the unsure fields of a dependency those of one row: not in force, or suspect.
-func (ev *evaluation) doubt(dep int, s *stored, flags map[string]graph.FieldSet, row []byte) {
+// comingTo finds in which fields that are read something is still to come to the group of a dependency at the
+// match key.
+func (ev *evaluation) comingTo(d *graph.DepPlan) (coming graph.FieldSet) {
+	ev.scanComing(d, func(_ *graph.Shape, _ []graph.Value, fields graph.FieldSet) bool {
+		coming.Union(&fields)
+		return slices.ContainsFunc(d.Reads, func(field int) bool { return !coming.Has(field) })
+	})
+	return coming
+}
+
+// doubt adds to the unsure fields of a dependency those of one row: not in force, or suspect. It reports whether
+// it is suspect in one that is read.
+func (ev *evaluation) doubt(dep int, s *stored, flags map[string]graph.FieldSet, row string) (suspect bool) {
 	d := ev.f.Deps[dep]
-	set := flags[string(row)]
+	set := flags[row]
 	for _, field := range d.Reads {
 		if set.Has(field) || !d.Upstream.Current(&s.row, field) {
 			ev.unsure[dep].Add(field)
 		}
+		suspect = suspect || set.Has(field)
 	}
+	return suspect
 }
 
 // settles takes what is unsure into account: what somebody waits for is not ready (S3).

@@ -176,7 +176,7 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		return e.sweepTold(r, name, from, to, found)
 	}
 	edge := e.plan.Edge(graph.EdgeName(name))
-	if edge == nil || edge.Own && (section == sectionFlags && !edge.Flagged || section == sectionComing && !edge.Coming) {
+	if edge == nil || section == sectionGroups && !counted(edge) || edge.Own && (section == sectionFlags && !edge.Flagged || section == sectionComing && !edge.Coming) {
 		return e.drop(from, to, nil) // flags on other edges their writers take back
 	}
 	if edge.Own {

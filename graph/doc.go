@@ -49,8 +49,8 @@
 //	S3 settled     S7 group records                S10 requests
 //	S12 failures
 //
-// The gate settled (S3) is for replay only so far (unbuilt.go): across partitions work that is about
-// to change would be offered before it is known to. Requests and failures have no way in but replay yet.
+// Graphs that set no gate have the gate settled (S3): settle.go finds where work waits for its inputs to come to
+// rest, judged.go what a reader must have been told before it may answer at all.
 //
 // # Non-obvious
 //

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // History is every graph ever pushed, oldest first, with what later graphs need of
 // earlier ones: the field versions of every feature version (G4), since when an
@@ -10,7 +13,7 @@ type History struct {
 	defaults Defaults
 	plan     *Plan
 	versions map[FeatureKey]map[string]map[FieldKey]string
-	runs     map[uint64]int64        // edge definition → number of the first graph of its unbroken run
+	runs     map[uint64]int64        // definition of an edge, or of what judging is made of → number of the first graph of its unbroken run
 	joins    map[FeatureKey]joinRun  // the join key of a feature, last seen
 	ids      map[FeatureKey][]string // the id columns of a feature, last seen
 	shapes   map[FeatureKey][]*Shape // every shape that the keys of a feature have had, newest first
@@ -22,11 +25,7 @@ type History struct {
 type Defaults struct {
 	Hash   Algorithm // "" = DefaultAlgorithm
 	Length int       // characters of a sample hash; 0 = DefaultLength
-	Gate   Gate      // GateUnset = GateImmediate
-
-	// Settled lets a graph have the gate settled. Only replay does, so far: across partitions work
-	// that is about to change would still be offered before it is known to.
-	Settled bool
+	Gate   Gate      // GateUnset = GateSettled
 }
 
 // DefaultLength is the number of characters of a sample hash unless the graph sets another (G5).
@@ -93,9 +92,6 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 		}
 		runs = h.runs
 	}
-	if err := checkUnbuilt(g, next.defaults); err != nil {
-		return nil, err
-	}
 	for key, v := range g.Versions() {
 		if next.versions[key] == nil {
 			next.versions[key] = map[string]map[FieldKey]string{}
@@ -117,6 +113,16 @@ func (h *History) Push(number int64, g *Graph) (*History, error) {
 	}
 	for _, f := range plan.Features {
 		next.settle(f, number)
+		if f.Watched {
+			definition := f.judgedDefinition()
+			start, ok := runs[definition]
+			if !ok {
+				start = number
+			}
+			next.runs[definition] = start
+			name := edgeName(definition, start)
+			f.Judged = binary.BigEndian.Uint64(name[:])
+		}
 	}
 	plan.index()
 	next.plan = plan

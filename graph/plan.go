@@ -35,6 +35,7 @@ type FeaturePlan struct {
 	Suffix     []string // the id columns outside M, in the feature's order
 	MatchIsIDs bool     // M and the id columns are one set
 	Expands    bool     // a dependency is an expansion
+	Hops       int      // how often the flags that it asks for go through the rows topic before it sees them; 0: never (S3)
 	Watched    bool     // something waits for it, or for what reads it: it says which of its rows are suspect (S3)
 	Receipts   bool     // a group without a record is still to be expanded (S7)
 	InputOrder []int    // indexes of Deps by key of the upstream: an order that no edit of the graph file changes
@@ -42,10 +43,12 @@ type FeaturePlan struct {
 	Own      *Edge  // where its own rows are filed
 	Shape    *Shape // of its keys
 	Moved    uint64 // not 0: an earlier graph had another join key; the name of the marks to wait for (E4)
+	Judged   uint64 // of a Watched feature: what a partition says once it has judged all its rows (E4)
 	ManyKeys bool   // its id columns have changed in a push, so several record keys may be one sample (R2)
 
 	plan     *Plan
 	position int
+	above    []bool            // by position: the feature itself and its ancestors
 	inForce  map[string][]bool // feature version → by field whether its version is in force
 	text     []*FieldPlan      // Fields by key as text
 }
@@ -108,7 +111,7 @@ func compile(number int64, g *Graph, h *History) (*Plan, error) {
 	p := &Plan{Number: number, Graph: g, Hash: g.HashAlgorithm, Length: g.TruncationLength}
 	p.Hash = cmp.Or(p.Hash, h.defaults.Hash, DefaultAlgorithm)
 	p.Length = cmp.Or(p.Length, h.defaults.Length, DefaultLength)
-	p.Gate = cmp.Or(g.Gate, h.defaults.Gate, GateImmediate)
+	p.Gate = cmp.Or(g.Gate, h.defaults.Gate, GateSettled)
 	p.byKey = make(map[FeatureKey]*FeaturePlan, len(g.Features))
 	versions := g.Versions()
 	parents := map[FeatureKey][]ResolvedField{}

@@ -7,24 +7,21 @@ package graph
 // an ancestor, or one of which is the other's: there all dependencies are settle edges, but for
 // those that say otherwise.
 func (p *Plan) compileSettling() {
-	if p.Gate != GateSettled {
-		return
-	}
-	above := make([]map[int]bool, len(p.Features)) // by position: the feature itself and its ancestors
 	for i, f := range p.Features {
-		above[i] = map[int]bool{i: true}
+		f.above = make([]bool, len(p.Features))
+		f.above[i] = true
 		meet := false
 		for _, d := range f.Deps {
-			for position := range above[d.Upstream.position] {
-				meet = meet || above[i][position]
-				above[i][position] = true
+			for position, is := range d.Upstream.above {
+				meet = meet || is && f.above[position]
+				f.above[position] = f.above[position] || is
 			}
 		}
 		for _, d := range f.Deps {
 			meet = meet || d.Spec.Lineage.Kind == Aggregation
 		}
 		for _, d := range f.Deps {
-			d.Settle = meet && (d.Spec.Settle == nil || *d.Spec.Settle)
+			d.Settle = p.Gate == GateSettled && meet && (d.Spec.Settle == nil || *d.Spec.Settle)
 		}
 	}
 	for i := len(p.Features) - 1; i >= 0; i-- {
@@ -36,6 +33,9 @@ func (p *Plan) compileSettling() {
 				d.Edge.Coming = d.Edge.Coming || d.Spec.Lineage.Kind == Aggregation
 			}
 		}
+	}
+	for _, f := range p.Features {
+		f.compileLateness()
 	}
 }
 

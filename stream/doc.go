@@ -34,6 +34,16 @@
 // State that is older than tombstones live, or not of these topics, is dropped first. Evaluating
 // too much emits nothing, since an event is only ever judged against what was emitted.
 //
+// # Failures and requests
+//
+// The failure topic (S12) is an input like the sample topics: a task for each partition, positions that
+// the group has, dead letters. Its records go into rows at once and leave nothing else in the state.
+//
+// The request topic (S10) is followed by every process, as the graph topic is. A router task that has
+// done a request says so there, in the transaction that does it (requestrecord.go): a task that has lost
+// its state need not do it again, and anybody can see what is left. Once all partitions have done a
+// request it gets a tombstone, from the owner of the first one.
+//
 // # Ownership
 //
 // Membership, reading and writing are three clients. The group says who owns what, and its

@@ -9,27 +9,77 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // AwaitDrained waits until the processors of a namespace have read all that the sample topics of
-// a graph held when it was called, and all of rows that came of it. What they emit for it is
-// committed then, but for sweeps that are still under way.
+// a graph and the failure topic held when it was called, have done what had been asked for again of its
+// features (Invalidate), and have read all of rows that came of it. What they emit for it is committed
+// then, but for sweeps that are still under way.
 func AwaitDrained(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) error {
 	client, err := Connect(ctx, cluster)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	var samples []string
+	inputs := []string{ns.Failures()}
 	for _, f := range g.Features {
-		samples = append(samples, ns.Sample(f))
+		inputs = append(inputs, ns.Sample(f))
 	}
-	for _, topics := range [][]string{samples, {ns.Rows()}} {
-		if err := awaitRead(ctx, client, ns, topics); err != nil {
+	if err := awaitRead(ctx, client, ns, inputs); err != nil {
+		return err
+	}
+	if err := awaitRequests(ctx, cluster, client, ns, g); err != nil {
+		return err
+	}
+	return awaitRead(ctx, client, ns, []string{ns.Rows()})
+}
+
+// awaitRequests waits until the requests are done that there are now.
+func awaitRequests(ctx context.Context, cluster Cluster, client *kgo.Client, ns Namespace, g *graph.Graph) error {
+	newest := int64(-1)
+	for {
+		open, err := openRequests(ctx, cluster, client, ns, g)
+		if err != nil {
 			return err
 		}
+		if newest < 0 && len(open) > 0 {
+			newest = open[len(open)-1].Number
+		}
+		if len(open) == 0 || open[0].Number > newest {
+			return nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return errors.Join(fmt.Errorf("wait for the processor: request %d of %s is not done", open[0].Number, open[0].Feature), err)
+		}
 	}
-	return nil
+}
+
+// openRequests returns the requests for features of a graph that are not done, in the order of their numbers.
+func openRequests(ctx context.Context, cluster Cluster, client *kgo.Client, ns Namespace, g *graph.Graph) (open []*engine.Request, err error) {
+	list := newRequestList()
+	err = readTopics(ctx, cluster, client, []string{ns.Requests()}, func(r *kgo.Record) error {
+		_ = list.add(r) // what is no request the processor passes over too
+		return nil
+	})
+	for _, q := range list.undone() {
+		if f := g.Feature(q.Feature); f != nil && ns.Sample(f) == q.Topic {
+			open = append(open, q)
+		}
+	}
+	return open, err
+}
+
+// OpenRequests counts the requests (Invalidate) for features of a graph that the processors of a namespace have not
+// done yet.
+func OpenRequests(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) (int, error) {
+	client, err := Connect(ctx, cluster)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	open, err := openRequests(ctx, cluster, client, ns, g)
+	return len(open), err
 }
 
 // awaitRead waits until the group has committed up to the present ends of topics.
@@ -71,14 +121,14 @@ func awaitRead(ctx context.Context, client *kgo.Client, ns Namespace, topics []s
 }
 
 // Lag counts the records that the processors of a namespace have not read yet, of the sample topics
-// of a graph and of rows. It reads them: a position may lie before transaction markers, which are no records.
+// of a graph, of failures and of rows. It reads them: a position may lie before transaction markers, which are no records.
 func Lag(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) (records int64, err error) {
 	client, err := Connect(ctx, cluster)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	topics := []string{ns.Rows()}
+	topics := []string{ns.Rows(), ns.Failures()}
 	for _, f := range g.Features {
 		topics = append(topics, ns.Sample(f))
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -115,7 +116,7 @@ func originText(o engine.Origin) string {
 // siblings reports whether two bodies differ only in what is each event's own.
 func siblings(a, b *engine.Body) bool {
 	return a.Judgement == b.Judgement && a.Expected == b.Expected && a.Inputs == b.Inputs &&
-		a.Origin == b.Origin && a.Children == b.Children && a.NotCurrent == b.NotCurrent
+		a.Origin == b.Origin && a.Failure == b.Failure && a.Children == b.Children && a.NotCurrent == b.NotCurrent
 }
 
 // share encodes what the siblings of a body have in common.
@@ -144,6 +145,9 @@ func (x *eventEncoder) share(scope graph.Scope, b *engine.Body) error {
 	}
 	if scope == graph.ScopeInput {
 		s.Children = &schema.ChildCounts{Total: b.Children, NotCurrent: b.NotCurrent}
+	}
+	if f := b.Failure; f != nil {
+		s.Failure = &schema.FailureReport{Type: f.Type, Message: f.Message, Attempt: int32(min(f.Attempt, math.MaxInt32))}
 	}
 	s.Origin = x.originOf(b.Origin)
 	x.origin = originText(b.Origin)

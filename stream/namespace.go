@@ -61,6 +61,9 @@ func (n Namespace) Failures() string { return n.String() + ".failures" }
 // Graph is the topic of every graph ever pushed.
 func (n Namespace) Graph() string { return n.String() + ".graph" }
 
+// Requests is the topic of what has been asked for again (S10), and of what is done of it.
+func (n Namespace) Requests() string { return n.String() + ".requests" }
+
 // Schemas is the topic of writer schemas, where there is no registry.
 func (n Namespace) Schemas() string { return n.String() + ".schemas" }
 

@@ -15,6 +15,7 @@ func TestNamespaceNames(t *testing.T) {
 		{zero.Rows(), "freshline.rows.v1"},
 		{zero.Failures(), "freshline.failures"},
 		{zero.Graph(), "freshline.graph"},
+		{zero.Requests(), "freshline.requests"},
 		{zero.Schemas(), "freshline.schemas"},
 		{zero.DeadLetter(), "freshline.deadletter"},
 		{zero.Staleness("video/chunk"), "freshline.staleness.video.chunk"},

@@ -22,7 +22,8 @@ import (
 // Of a resolver task the logs are its partitions of rows and of every staleness topic. Of a
 // router task they are all partitions of rows, since that is where what it has filed is; while it
 // is owned nobody else files for its log, so the state is complete up to what this process has
-// produced ('v'), and only when the task goes, or at the next start, that is written down.
+// produced ('v'), and only when the task goes, or at the next start, that is written down. A task of the failure
+// topic has no state, and no logs.
 const (
 	positionPrefix   = 'P'
 	positionTime     = 'a'
@@ -158,7 +159,7 @@ func (p *Processor) savePositions(ep *epoch, committed Committed) (note func()) 
 				produced[partition] = offset + 1
 				continue
 			}
-			if t := (task{rows, partition}); p.tasks[t] != nil && topic != p.o.Namespace.DeadLetter() {
+			if t := (task{rows, partition}); p.tasks[t] != nil && topic != p.o.Namespace.DeadLetter() && topic != p.o.Namespace.Requests() {
 				record(t).logs.set(topic, partition, offset+1)
 			}
 		}
@@ -212,7 +213,7 @@ func (p *Processor) frozen(t task, record *taskRecord, now int64) {
 	}
 	record.owned, record.time = false, now
 	rows := p.o.Namespace.Rows()
-	if t.topic == rows {
+	if !p.isSample(t.topic) {
 		return
 	}
 	for q, offset := range p.produced {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -35,6 +36,10 @@ type ProcessorOptions struct {
 	// CommitInterval is how long an epoch lasts under load, 10 ms to 5 s. Default 100 ms.
 	CommitInterval time.Duration
 
+	// Hold is how long work that could still be about to change is held back in the gate settled, for each step
+	// through rows that the news of that takes, 1 ms to 1 min. Default: two commit intervals.
+	Hold time.Duration
+
 	// Registry is the schema registry of the cluster, if samples are in the Confluent wire format.
 	// Default: none; schemas are found in the schema topic. Records in either framing are read.
 	Registry *schema.Registry
@@ -55,10 +60,12 @@ type Hooks struct {
 // EpochStats counts what one committed epoch did.
 type EpochStats struct {
 	Samples     int // records of sample topics
+	Failures    int // records of the failure topic
 	RowsIn      int // records of rows read
 	RowsOut     int // records of rows written
 	Events      int // staleness records, tombstones among them
 	DeadLetters int
+	Slipped     int          // keys that were offered and wait after all, since Hold was too short
 	Reads       state.Reads  // of Badger
 	Writes      state.Writes // of Badger
 	Took        time.Duration
@@ -68,6 +75,7 @@ const (
 	minCommitInterval     = 10 * time.Millisecond // commit_min: an idle process commits no more often
 	defaultCommitInterval = 100 * time.Millisecond
 	maxCommitInterval     = 5 * time.Second
+	maxHold               = time.Minute
 
 	epochRecords = 5000    // polled for one epoch, at most
 	epochKeys    = 20_000  // evaluated in one epoch, about
@@ -96,6 +104,12 @@ func (o *ProcessorOptions) check() error {
 	if o.CommitInterval < minCommitInterval || o.CommitInterval > maxCommitInterval {
 		return fmt.Errorf("commit interval %s is not from %s to %s", o.CommitInterval, minCommitInterval, maxCommitInterval)
 	}
+	if o.Hold == 0 {
+		o.Hold = 2 * o.CommitInterval
+	}
+	if o.Hold < time.Millisecond || o.Hold > maxHold {
+		return fmt.Errorf("hold %s is not from 1ms to %s", o.Hold, maxHold)
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -112,14 +126,15 @@ type Processor struct {
 
 	testStore state.Store // of tests: instead of what StateDir says
 
-	client  *kgo.Client // for questions about topics and offsets
-	store   state.Store
-	member  *membership
-	fetch   *fetcher
-	txns    *transactions
-	graphs  *GraphTail
-	schemas *SchemaTail
-	decode  *schema.Decoder
+	client   *kgo.Client // for questions about topics and offsets
+	store    state.Store
+	member   *membership
+	fetch    *fetcher
+	txns     *transactions
+	graphs   *GraphTail
+	requests *requestTail
+	schemas  *SchemaTail
+	decode   *schema.Decoder
 
 	// What follows belongs to the goroutine of Run.
 	engine     *engine.Engine
@@ -143,6 +158,10 @@ type Processor struct {
 	waiting    bool             // for a schema that cannot be asked for
 	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
 	last       time.Time        // end of the last epoch
+	finished   []finished       // requests that are done and not tidied away
+	tidied     map[string]bool  // ids of those of them that we have tidied away
+
+	asked atomic.Bool // something has come in the request topic
 
 	mu      sync.Mutex // guards what follows
 	changes []change   // of ownership, not yet applied
@@ -202,10 +221,13 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		})
 	}
 	p.graphs, p.schemas = NewGraphTail(p.o.Cluster, p.o.Namespace), NewSchemaTail(p.o.Cluster, p.o.Namespace)
+	p.requests = newRequestTail(p.o.Cluster, p.o.Namespace, p.o.Log)
 	p.decode = schema.NewDecoder(p.finder(), nil)
 	start(p.graphs.Run)
 	start(p.schemas.Run)
+	start(p.requests.Run)
 	start(p.watchGraphs)
+	start(p.watchRequests)
 	if err := p.open(ctx); err != nil {
 		return endedBy(ctx, err)
 	}
@@ -246,11 +268,13 @@ func (p *Processor) leave() {
 
 // prepareTopics finds how many partitions rows has.
 func (p *Processor) prepareTopics(ctx context.Context) error {
-	counts, err := partitionCounts(ctx, p.client, []string{p.o.Namespace.Rows(), p.o.Namespace.Graph(), p.o.Namespace.Schemas(), p.o.Namespace.DeadLetter()})
+	ns := p.o.Namespace
+	internal := []string{ns.Rows(), ns.Failures(), ns.Graph(), ns.Requests(), ns.Schemas(), ns.DeadLetter()}
+	counts, err := partitionCounts(ctx, p.client, internal)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{p.o.Namespace.Rows(), p.o.Namespace.Graph(), p.o.Namespace.Schemas(), p.o.Namespace.DeadLetter()} {
+	for _, name := range internal {
 		if counts[name] == 0 {
 			return fmt.Errorf("topic %s does not exist; publish a graph with `freshline graph publish`, which makes the topics, or run `freshline topics create`", name)
 		}
@@ -262,6 +286,7 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 	p.produced = make([]int64, p.partitions)
 	p.engine = engine.New(engine.Config{
 		Partitions: p.partitions,
+		Hold:       p.o.Hold.Milliseconds(),
 		Topic:      func(f *graph.FeaturePlan) string { return p.o.Namespace.Sample(f.Spec) },
 	})
 	return nil
@@ -355,6 +380,10 @@ func (p *Processor) open(ctx context.Context) error {
 	})
 	if err == nil {
 		err = p.syncGraphs(ctx)
+	}
+	if err == nil {
+		err = p.requests.SyncToEnd(ctx)
+		p.asked.Store(true)
 	}
 	if err != nil {
 		txns.Close()

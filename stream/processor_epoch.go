@@ -21,7 +21,8 @@ type epoch struct {
 	positions map[task]int64 // of the tasks that were given anything
 	letters   []*kgo.Record
 	rest      []fetched // polled, and left for the next epoch
-	synced    bool      // the graph topic was read to its end for a record that was refused
+	synced    bool      // the graph topic was read to its end for a record
+	tidied    []string  // ids of requests that are done and tidied away
 }
 
 // runEpoch runs one epoch: inputs, work, commit, and only then the state (DESIGN 4).
@@ -95,6 +96,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 			ep.rest = append(ep.rest, *rest)
 		}
 	}
+	p.engine.SetTime(time.Now().UnixMilli())
 	more, err := p.engine.Work(epochKeys)
 	if err != nil {
 		return nil, err
@@ -122,6 +124,8 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		}
 		records = append(records, record)
 	}
+	ep.stats.Slipped = out.Slipped
+	records = append(records, p.requestRecords(ep, out.Done)...)
 	ep.stats.RowsOut, ep.stats.Events, ep.stats.DeadLetters = len(out.Rows), len(out.Events), len(ep.letters)
 	return append(records, ep.letters...), nil
 }
@@ -156,9 +160,9 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 		p.stranded[t] = true // a graph that has just come has no use for it: its task is parked, and recovers
 		return nil, nil
 	}
-	rows := f.Topic == p.o.Namespace.Rows()
+	rows, failures := f.Topic == p.o.Namespace.Rows(), f.Topic == p.o.Namespace.Failures()
 	for i, record := range f.Records {
-		taken := ep.stats.Samples + ep.stats.RowsIn
+		taken := ep.stats.Samples + ep.stats.Failures + ep.stats.RowsIn
 		if taken > 0 && (taken >= p.batch || !p.overlay.Fits(limit)) {
 			return restOf(ep, t, f, i), nil
 		}
@@ -169,7 +173,11 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 			}
 			continue
 		}
-		letter, err := p.route(ctx, ep, record)
+		take := p.route
+		if failures {
+			take = p.takeFailure
+		}
+		letter, err := take(ctx, ep, record)
 		if errors.Is(err, schema.ErrUnavailable) {
 			p.o.Log.Warn("the schema of a record cannot be asked for and is waited for", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
 			p.waiting = true
@@ -183,7 +191,11 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 			ep.positions[t] = record.Offset
 			return nil, nil
 		}
-		ep.stats.Samples++
+		if failures {
+			ep.stats.Failures++
+		} else {
+			ep.stats.Samples++
+		}
 		if letter != nil {
 			ep.letters = append(ep.letters, letter)
 		}
@@ -225,7 +237,7 @@ func (p *Processor) route(ctx context.Context, ep *epoch, record *kgo.Record) (*
 		Offset: record.Offset, Time: record.Timestamp.UnixMilli(), Trace: traceOf(record), Key: record.Key, Delete: record.Value == nil,
 	}
 	if record.Value != nil {
-		decoded, refusal, err := p.decodeSample(ctx, record)
+		decoded, refusal, err := decodeSample(ctx, p.decode, record)
 		if err != nil {
 			return nil, err
 		}
@@ -272,8 +284,8 @@ func owedToGraph(reason graph.Reason) bool {
 
 // decodeSample decodes a payload. A registry or a topic that does not answer is waited for (R7): the
 // error is schema.ErrUnavailable.
-func (p *Processor) decodeSample(ctx context.Context, record *kgo.Record) (*graph.Record, *graph.Refusal, error) {
-	decoded, err := p.decode.Decode(ctx, record.Value)
+func decodeSample(ctx context.Context, decoder *schema.Decoder, record *kgo.Record) (*graph.Record, *graph.Refusal, error) {
+	decoded, err := decoder.Decode(ctx, record.Value)
 	switch {
 	case err == nil:
 		return decoded, nil, nil
@@ -323,6 +335,7 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 		return fmt.Errorf("%w: %w", errNotApplied, err)
 	}
 	note()
+	p.noteTidied(ep)
 	p.engine.Commit()
 	return nil
 }

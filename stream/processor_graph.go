@@ -58,7 +58,7 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 	}
 	p.engine.Push(p.history)
 	topics := []string{p.o.Namespace.Rows()}
-	p.wanted = map[string]bool{p.o.Namespace.Rows(): true}
+	p.wanted = map[string]bool{p.o.Namespace.Rows(): true, p.o.Namespace.Failures(): true}
 	for _, f := range plan.Features {
 		name := p.o.Namespace.Sample(f.Spec)
 		topics, p.wanted[name] = append(topics, name), true

@@ -19,6 +19,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
 			return err
 		}
+		if err := p.takeRequests(ctx); err != nil {
+			return err
+		}
 		if err := p.followGraph(ctx); err != nil {
 			return err
 		}
@@ -31,7 +34,7 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.collect(ctx); err != nil {
 			return err
 		}
-		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more {
+		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more && !p.due() {
 			continue
 		}
 		if err := p.runEpoch(ctx); err != nil {
@@ -39,6 +42,12 @@ func (p *Processor) loop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// due reports whether the engine has held work back long enough.
+func (p *Processor) due() bool {
+	next := p.engine.NextDue()
+	return next > 0 && next <= time.Now().UnixMilli()
 }
 
 // watchGraphs wakes the loop when a graph has been pushed.
@@ -81,6 +90,9 @@ func (p *Processor) collect(ctx context.Context) error {
 	}
 	start := time.Now()
 	wait := idlePoll
+	if next := p.engine.NextDue(); next > 0 {
+		wait = min(wait, max(time.Millisecond, time.Until(time.UnixMilli(next))))
+	}
 	if p.more && len(p.tasks) > 0 {
 		wait = time.Millisecond
 	}
@@ -192,7 +204,7 @@ func (p *Processor) passEmptyTails(ctx context.Context) {
 	for topic, partitions := range reached {
 		for partition, end := range partitions {
 			if t := (task{topic, partition}); !full[t] {
-				p.engine.SetPosition(t.source(), end)
+				p.engine.ReachedEnd(t.source(), end)
 				p.more = true
 			}
 		}
@@ -236,7 +248,7 @@ func (p *Processor) watchLag(got []fetched) {
 	}
 }
 
-// samplePartitions lists the partitions of sample topics that are here.
+// samplePartitions lists the partitions of sample topics and of failures that are here.
 func (p *Processor) samplePartitions() map[string][]int32 {
 	partitions := map[string][]int32{}
 	for t := range p.tasks {

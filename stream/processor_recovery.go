@@ -29,6 +29,7 @@ type recovery struct {
 	records  map[task]taskRecord // where each begins
 	fresh    map[task]bool       // from nothing
 	features map[string]graph.FeatureKey
+	next     map[task]int64 // the first request that each has not done
 	reader   state.ReadCloser
 	limit    state.Limit
 }
@@ -79,6 +80,7 @@ func (p *Processor) recoverAll(ctx context.Context) error {
 
 func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	p := r.p
+	r.requestsDone()
 	inputs, err := r.inputs(ctx)
 	if err != nil {
 		return err
@@ -130,6 +132,9 @@ func (r *recovery) inputs(ctx context.Context) (map[string]map[int32]int64, erro
 			return nil, fmt.Errorf("topic %s, partition %d: the group has read up to offset %d, but the log ends at %d: it was deleted and made anew; stop all processes, delete the offsets of group %s for this topic and start again", t.topic, t.partition, offset, end, p.o.Namespace.Group())
 		}
 		committed[t.topic][t.partition] = offset
+		if t.topic == p.o.Namespace.Failures() {
+			continue
+		}
 		p.engine.AddRouter(t.source(), offset, end, p.counts[t.topic])
 	}
 	return committed, nil
@@ -151,6 +156,9 @@ func (r *recovery) starts(rebuild bool) (map[string]map[int32]int64, error) {
 		}
 	}
 	for _, t := range r.tasks {
+		if t.topic == p.o.Namespace.Failures() {
+			continue // what it files is in rows, and it remembers nothing
+		}
 		record, err := r.record(t, rebuild)
 		if err != nil {
 			return nil, err
@@ -216,6 +224,9 @@ func (r *recovery) take(ctx context.Context, record *kgo.Record) error {
 		if err := p.resolve(ctx, record); err != nil {
 			return err
 		}
+		if err := p.engine.RestoreTold(record.Partition, record.Key, record.Value); err != nil {
+			return err
+		}
 	}
 	if source, ok := engine.SourceOf(record.Key); ok {
 		if begin, ok := r.records[task{source.Topic, source.Partition}]; ok && record.Offset >= begin.logs.get(record.Topic, record.Partition) {
@@ -274,7 +285,9 @@ func (r *recovery) finish(reached map[string]map[int32]int64, inputs map[string]
 		} else {
 			s.position, s.committed = inputs[t.topic][t.partition], inputs[t.topic][t.partition]
 			for q := range p.partitions {
-				s.record.logs.set(rows, q, reached[rows][q])
+				if p.isSample(t.topic) {
+					s.record.logs.set(rows, q, reached[rows][q])
+				}
 			}
 		}
 		if err := r.startOver(t); err != nil {
@@ -287,6 +300,7 @@ func (r *recovery) finish(reached map[string]map[int32]int64, inputs map[string]
 		}
 		begin[t.topic][t.partition] = s.position
 	}
+	r.skipRequests()
 	p.overlay.Set([]byte{positionPrefix, positionTime}, binary.AppendVarint(nil, now))
 	if err := r.flush(true); err != nil {
 		return err

@@ -59,7 +59,7 @@ func (i TopicInfo) fault(rows TopicInfo) *TopicFault {
 			ShouldBe: fmt.Sprintf("of %d, as %s is", rows.Partitions, rows.Name),
 			Do:       "delete it and create it again with `freshline topics create` while no processor runs",
 		}
-	case (i.Kind == TopicGraph || i.Kind == TopicSchemas) && i.Partitions != 1:
+	case (i.Kind == TopicGraph || i.Kind == TopicRequests || i.Kind == TopicSchemas) && i.Partitions != 1:
 		return &TopicFault{
 			Topic: i.Name, Is: fmt.Sprintf("of %d partitions", i.Partitions), ShouldBe: "of one: its offsets are the order of its records",
 			Do: "create it anew with one partition and write its records again",

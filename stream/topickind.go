@@ -13,6 +13,7 @@ const (
 	TopicRows       TopicKind = "rows"
 	TopicFailures   TopicKind = "failures"
 	TopicGraph      TopicKind = "graph"
+	TopicRequests   TopicKind = "requests"
 	TopicSchemas    TopicKind = "schemas"
 	TopicDeadLetter TopicKind = "deadletter"
 	TopicStaleness  TopicKind = "staleness"
@@ -72,7 +73,7 @@ func (s topicSettings) configs() map[string]*string {
 		values["segment.bytes"] = strconv.Itoa(128 << 20)
 		values["segment.ms"] = millis(24 * time.Hour)
 		values["min.cleanable.dirty.ratio"] = "0.3"
-	case TopicStaleness, TopicFailures:
+	case TopicStaleness, TopicFailures, TopicRequests:
 		values["segment.bytes"] = strconv.Itoa(64 << 20)
 		values["segment.ms"] = millis(24 * time.Hour)
 		values["min.cleanable.dirty.ratio"] = "0.3"

@@ -319,6 +319,7 @@ func planTopics(ns Namespace, g *graph.Graph) ([]TopicInfo, error) {
 		{Name: ns.Rows(), Kind: TopicRows},
 		{Name: ns.Failures(), Kind: TopicFailures},
 		{Name: ns.Graph(), Kind: TopicGraph},
+		{Name: ns.Requests(), Kind: TopicRequests},
 		{Name: ns.Schemas(), Kind: TopicSchemas},
 		{Name: ns.DeadLetter(), Kind: TopicDeadLetter},
 	}

@@ -27,12 +27,12 @@ func TestTopicsCreate(t *testing.T) {
 	g := testGraph(t, videoGraph)
 
 	err := topics.Check(ctx, "lab", g)
-	if err == nil || strings.Count(err.Error(), "is missing") != 9 || !strings.Contains(err.Error(), "freshline topics create") {
+	if err == nil || strings.Count(err.Error(), "is missing") != 10 || !strings.Contains(err.Error(), "freshline topics create") {
 		t.Errorf("nothing is there, and Check says %v", err)
 	}
 	created, err := topics.Create(ctx, "lab", g, TopicOptions{Partitions: 5, SamplePartitions: 2})
 	want := []string{
-		"lab.deadletter", "lab.failures", "lab.graph", "lab.rows.v1", "lab.sample.video.chunk", "lab.sample.video.raw",
+		"lab.deadletter", "lab.failures", "lab.graph", "lab.requests", "lab.rows.v1", "lab.sample.video.chunk", "lab.sample.video.raw",
 		"lab.schemas", "lab.staleness.video.chunk", "lab.staleness.video.raw",
 	}
 	if err != nil || !slices.Equal(created, want) {

@@ -24,7 +24,7 @@ func (c *cli) newDevCommand() *cobra.Command {
 		Short: "Run an embedded broker and the processor in one process, to try things on",
 		Long:  devLong,
 	}, func(cmd *cobra.Command, _ []string) error { return c.dev(cmd.Context()) },
-		append([]string{"data", "port", "graph", "namespace", "commit_interval", "instance_id", "log_level", "schema_registry"}, topicSettings...)...)
+		append([]string{"data", "port", "graph", "namespace", "commit_interval", "hold", "instance_id", "log_level", "schema_registry"}, topicSettings...)...)
 }
 
 func (c *cli) dev(ctx context.Context) error {

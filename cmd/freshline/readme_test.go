@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -257,9 +258,7 @@ func TestReadmeTables(t *testing.T) {
 		names = append(names, s.String())
 	}
 	for cause := graph.CodeVersion; cause <= graph.UpstreamMissing; cause <<= 1 {
-		if cause != graph.Requested { // nothing asks for it yet
-			names = append(names, cause.Texts()...)
-		}
+		names = append(names, cause.Texts()...)
 	}
 	for _, name := range names {
 		if !strings.Contains(text, "`"+name+"`") {
@@ -305,7 +304,8 @@ func TestReadmeByHand(t *testing.T) {
 	if !ok {
 		t.Fatal("the README has no section by hand")
 	}
-	section, _, _ = strings.Cut(section, "\n## ")
+	section, again, _ := strings.Cut(section, "\n## Ask for samples again")
+	again, _, _ = strings.Cut(again, "\n## ")
 	dev := start(t, nil, "dev", "--graph", writeFile(t, "graph.yaml", codeBlocks(t, "yaml")[0].text), "--partitions", "2", "--sample-partitions", "1")
 	env := []string{exportLine.FindStringSubmatch(dev.await(t, dev.stdout, "export"))[1]}
 	dev.await(t, dev.stderr, "freshline is ready")
@@ -325,4 +325,22 @@ func TestReadmeByHand(t *testing.T) {
 	}
 	must(t, env, puts[1][1], "put", puts[1][2])
 	watch.awaitEvents(t, "video/chunk", "", "FRESH", 1)
+
+	// And of samples that are asked for again.
+	commands := shellCommands(again[strings.Index(again, "```sh\n")+len("```sh\n") : strings.LastIndex(again, "```")])
+	if len(commands) != 4 {
+		t.Fatalf("the section has %d commands, want 4", len(commands))
+	}
+	if o := parseObject(t, must(t, env, "", commands[0][1:]...)); o["samples"] != json.Number("1") || o["groups"] != json.Number("0") {
+		t.Errorf("the dry run counts %v", o)
+	}
+	must(t, env, "", commands[1][1:]...)
+	watch.awaitEvents(t, "video/chunk", "SAMPLE", "STALE", 1)
+	must(t, env, "", commands[2][1:]...)
+	watch.awaitEvents(t, "video/raw", "SAMPLE", "STALE", 1)
+	for _, o := range jsonLines(t, must(t, env, "", commands[3][1:]...)) {
+		if causes := o["causes"].([]any); len(causes) != 1 || causes[0] != "REQUESTED" {
+			t.Errorf("outstanding is %v", o)
+		}
+	}
 }

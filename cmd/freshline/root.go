@@ -43,6 +43,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newWatchCommand(),
 		c.newWorklistCommand(),
 		c.newStatusCommand(),
+		c.newInvalidateCommand(),
 		c.newReplayCommand(),
 		c.newVersionCommand(),
 	)

@@ -30,7 +30,7 @@ func (c *cli) newRunCommand() *cobra.Command {
 			return err
 		}
 		return c.process(cmd.Context(), cluster, c.text("state"))
-	}, append([]string{"state", "instance_id", "commit_interval", "log_level"}, recordSettings...)...)
+	}, append([]string{"state", "instance_id", "commit_interval", "hold", "log_level"}, recordSettings...)...)
 }
 
 // logger logs to standard error.
@@ -49,7 +49,7 @@ func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string)
 	cluster.Log = log
 	p, err := stream.NewProcessor(stream.ProcessorOptions{
 		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"),
-		CommitInterval: c.duration("commit_interval"), Registry: registry, Log: log,
+		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log,
 	})
 	if err != nil {
 		return err

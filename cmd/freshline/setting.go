@@ -40,6 +40,7 @@ var settingTable = []setting{
 	{name: "state", doc: "`dir` of the state; without it the state is in memory, and read from Kafka at every start", path: true},
 	{name: "instance_id", doc: "`name` of this process among those of the namespace; default the host name", check: checkInstanceID},
 	{name: "commit_interval", def: "100ms", doc: "how long an epoch lasts under load, a `duration`", check: durationFrom(10*time.Millisecond, 5*time.Second)},
+	{name: "hold", doc: "how long work that may be about to change is held back, a `duration` for each step through the topic of rows; by default two commit intervals", check: durationFrom(time.Millisecond, time.Minute)},
 	{name: "log_level", def: "info", doc: "the least `level` that is logged: debug, info, warn or error", check: func(text string) error {
 		_, err := parseLevel(text)
 		return err

@@ -28,9 +28,10 @@ func (c *cli) newStatusCommand() *cobra.Command {
 	cmd := c.command(&cobra.Command{
 		Use:   "status",
 		Short: "Count samples, and what is outstanding, of each feature",
-		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING and ORPHANED.
-The sample and staleness topics are read from start to end. With --assert-in-sync the exit code is 3 if anything is
-outstanding, or if there are samples that no processor has read yet.`,
+		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING, ORPHANED and
+FAILED. The sample and staleness topics are read from start to end. With --assert-in-sync the exit code is 3 if anything is
+outstanding (FAILED counts), if there are samples or failures that no processor has read yet, or requests
+(freshline invalidate) that are not done.`,
 	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert) },
 		append([]string{"output"}, recordSettings...)...)
 	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding or not read yet")
@@ -57,8 +58,12 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 	defer closeSchemas()
 	progress := c.startProgress("status", nil)
 	var lag int64
+	var requests int
 	if assert { // first: what is read meanwhile shows in the counts
-		if lag, err = stream.Lag(ctx, cluster, c.namespace(), plan.Graph); err != nil {
+		if requests, err = stream.OpenRequests(ctx, cluster, c.namespace(), plan.Graph); err == nil {
+			lag, err = stream.Lag(ctx, cluster, c.namespace(), plan.Graph)
+		}
+		if err != nil {
 			progress.end()
 			return err
 		}
@@ -78,6 +83,9 @@ func (c *cli) status(ctx context.Context, assert bool) error {
 	}
 	if lag > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s, and the processor has %d records still to read", text, lag), ", and ")
+	}
+	if requests > 0 {
+		text = strings.TrimPrefix(fmt.Sprintf("%s, and %s not done", text, counted(requests, "request")), ", and ")
 	}
 	if text != "" {
 		return fmt.Errorf("%w: %s", errNotInSync, text)

@@ -134,6 +134,7 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "2006-01-02T15:04:05Z"},
 	{regexp.MustCompile(`"id":"[0-9a-f]{32}"`), `"id":"ID"`},
+	{regexp.MustCompile(`\bid [0-9a-f]{32}`), "id ID"},
 	{regexp.MustCompile(`go1\.[0-9.]+\w*`), "GO"},
 	{regexp.MustCompile(`(linux|darwin|windows)/\w+`), "PLATFORM"},
 	{regexp.MustCompile(`"(revision|time|version)":( ?)"[^"]*"`), `"$1":$2"…"`},

@@ -65,6 +65,10 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 		p.overlay.Reset(reader)
 	}
 	e := p.engine
+	if step := c.r.Int64N(4); !c.frozen {
+		c.now += step
+	}
+	e.SetTime(c.now)
 	e.Begin(p.overlay)
 	reads, routes := maps.Clone(p.reads), maps.Clone(p.routes)
 	if o.take != nil {
@@ -130,6 +134,9 @@ func (c *cluster) epoch(p *process, o epochOptions) (busy bool, err error) {
 	maps.Copy(c.committed, routes)
 	if err := c.commitRouted(done); err != nil {
 		return busy, err
+	}
+	for _, d := range out.Done {
+		c.commitDone(d)
 	}
 	if o.ending == endBetween {
 		c.crash(p)

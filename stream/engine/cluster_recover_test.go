@@ -67,6 +67,9 @@ func (c *cluster) recover(p *process, t *tasks, reads map[int32]int64, routes ma
 		p.engine.AddRouter(source, c.committed[source], c.samples[source].end, c.counts[graph.FeatureKey(source.Topic)])
 		logs = append(logs, c.recoverRouter(p, source)...)
 		routes[source] = c.committed[source]
+		if chance(c.r, 70) { // else it does again what it may have done
+			p.engine.SkipRequests(source, c.done[source])
+		}
 	}
 	pieces := chance(c.r, 30)
 	for len(logs) > 0 {
@@ -120,7 +123,12 @@ func (c *cluster) recovered(p *process, t *tasks) error {
 // recoverResolver lists what a resolver task reads: rows, and what was last emitted.
 func (c *cluster) recoverResolver(p *process, q int32) (logs []*recovering) {
 	from := p.store.resolvers[q]
-	logs = append(logs, &recovering{c.rows[q].from(from.rows), func(rec *simRecord) error { return c.resolve(p, q, *rec) }})
+	logs = append(logs, &recovering{c.rows[q].from(from.rows), func(rec *simRecord) error {
+		if err := c.resolve(p, q, *rec); err != nil {
+			return err
+		}
+		return p.engine.RestoreTold(q, []byte(rec.key), rec.value)
+	}})
 	for _, feature := range sortedFeatures(c.stale) {
 		logs = append(logs, &recovering{c.stale[feature][q].from(from.stale), func(rec *simRecord) error {
 			digest := uint64(0)

@@ -21,6 +21,10 @@ type cluster struct {
 	r          *rand.Rand // of the operation at hand
 	partitions int32
 	badger     bool
+	gate       graph.Gate
+	now        int64 // of the clock, ms
+	hold       int64 // ms that work is held back for each step
+	frozen     bool  // the clock stands still while anything is under way
 	seq        int64 // of rows and staleness logs together
 
 	histories []*graph.History // after so many pushes; the number of a graph is its index
@@ -30,6 +34,9 @@ type cluster struct {
 	rows      []*simLog
 	stale     map[graph.FeatureKey][]*simLog
 	committed map[engine.Source]int64 // offsets of the group
+	requests  []*engine.Request       // the log of requests; the number of one is its index
+	filters   []*graph.Filter         // of the requests
+	done      map[engine.Source]int64 // the first request that a task has not done
 
 	processes []*process
 	routers   map[engine.Source]*process
@@ -54,6 +61,7 @@ type process struct {
 	copies  []*simStore // what the store was earlier
 	overlay *state.Overlay
 	graphs  int             // of the graph log it has read so many
+	asked   int             // of the log of requests it has read so many
 	reads   map[int32]int64 // rows: the next position of each resolver task
 	routes  map[engine.Source]int64
 }
@@ -86,14 +94,15 @@ type emitted struct {
 	event *simEvent
 }
 
-func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, badger bool) *cluster {
+func newCluster(t testing.TB, r *rand.Rand, gate graph.Gate, partitions int32, processes int, badger bool) *cluster {
+	defaults := graph.Defaults{Gate: gate}
 	c := &cluster{
-		t: t, r: r, partitions: partitions, badger: badger, seq: 1,
-		histories: []*graph.History{graph.NewHistory(graph.Defaults{})},
+		t: t, r: r, partitions: partitions, badger: badger, seq: 1, gate: gate, now: 1, hold: pick(r, []int64{0, 1, 20}),
+		histories: []*graph.History{graph.NewHistory(defaults)},
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
-		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{},
+		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{}, done: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
-		oracle: newOracle(graph.Defaults{}), last: map[string]*simEvent{}, live: map[answerKey]int32{}, works: newWorkIDs(),
+		oracle: newOracle(defaults), last: map[string]*simEvent{}, live: map[answerKey]int32{}, works: newWorkIDs(),
 		trace: func(string, ...any) {},
 	}
 	for range partitions {
@@ -105,12 +114,6 @@ func newCluster(t testing.TB, r *rand.Rand, partitions int32, processes int, bad
 		c.start(p)
 	}
 	return c
-}
-
-// setGate sets the gate of graphs that set none, before the first is pushed.
-func (c *cluster) setGate(gate graph.Gate) {
-	defaults := graph.Defaults{Gate: gate, Settled: *settledFlag}
-	c.histories[0], c.oracle = graph.NewHistory(defaults), newOracle(defaults)
 }
 
 func (c *cluster) newStore() *simStore {
@@ -151,11 +154,11 @@ func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }
 
 // start makes a process of which only the store is left; it reads the graph log to its end. It has no tasks.
 func (c *cluster) start(p *process) {
-	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: pick(c.r, []int{0, 0, 1, 2, 5})}
+	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: pick(c.r, []int{0, 0, 1, 2, 5}), Hold: c.hold}
 	if chance(c.r, 20) {
 		config.MaxWrites = state.Limit{Keys: 1 + c.r.IntN(30)}
 	}
-	p.engine, p.overlay, p.graphs = engine.New(config), nil, 0
+	p.engine, p.overlay, p.graphs, p.asked = engine.New(config), nil, 0, 0
 	p.reads, p.routes = map[int32]int64{}, map[engine.Source]int64{}
 	c.readGraphs(p, len(c.histories)-1)
 }
@@ -362,18 +365,30 @@ func (c *cluster) drain() error {
 	for range 3000 {
 		busy := false
 		for _, p := range some(c.r, c.processes, len(c.processes)) {
-			c.readGraphs(p, len(c.histories)-1)
+			c.readRequests(p)
 			more, err := c.epoch(p, epochOptions{all: true, budget: budget})
 			if err != nil {
 				return err
 			}
 			busy = busy || more
 		}
-		if !busy {
+		if !busy && !c.passTime() {
 			return nil
 		}
 	}
 	return errNeverQuiet
+}
+
+// passTime lets the clock go on to where a process offers what it holds back; it reports whether one does.
+func (c *cluster) passTime() bool {
+	next := int64(0)
+	for _, p := range c.processes {
+		if due := p.engine.NextDue(); due > 0 && (next == 0 || due < next) {
+			next = due
+		}
+	}
+	c.now = max(c.now, next)
+	return next > 0
 }
 
 func (c *cluster) close() {

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -190,12 +189,8 @@ func (c *cluster) complete(m *writeMaker) (bool, error) {
 	return false, nil
 }
 
-// request asks for rows of a feature again, when all is quiet (S10). Every router task of it marks
-// what lies below the end of its log now.
+// request asks for rows of a feature again (S10): what lies below the ends of its logs now.
 func (c *cluster) request(feature graph.FeatureKey) error {
-	if err := c.quiet(); err != nil {
-		return err
-	}
 	var filter *graph.Filter
 	if chance(c.r, 60) {
 		var err error
@@ -203,28 +198,42 @@ func (c *cluster) request(feature graph.FeatureKey) error {
 			return err
 		}
 	}
+	q := &engine.Request{
+		Number: int64(len(c.requests)), Feature: feature, Topic: string(feature), Rows: engine.NewSelection(filter, nil), Bounds: map[int32]int64{},
+	}
 	for _, source := range c.sources {
-		if source.Topic != string(feature) {
-			continue
-		}
-		if err := c.assign(); err != nil {
-			return err
-		}
-		end := c.samples[source].end
-		o := epochOptions{budget: c.budget(), first: func(e *engine.Engine) error {
-			_, err := e.Request(source, filter, end)
-			return err
-		}, committed: func() {
-			c.oracle.request(feature, filter, func(row *oracleRow) bool { return row.partition == source.Partition && row.offset < end })
-		}}
-		if chance(c.r, 10) {
-			o.ending = pick(c.r, []ending{endAbort, endBefore, endBetween})
-		}
-		if _, err := c.epoch(c.routers[source], o); err != nil {
-			return fmt.Errorf("request: %w", err)
+		if source.Topic == q.Topic {
+			q.Bounds[source.Partition] = c.samples[source].end
 		}
 	}
+	c.trace("  request %d of %s: %s, below %v", q.Number, feature, filterText(filter), q.Bounds)
+	c.requests = append(c.requests, q)
+	c.filters = append(c.filters, filter)
 	return nil
+}
+
+func filterText(f *graph.Filter) string {
+	if f == nil {
+		return "all"
+	}
+	return f.String()
+}
+
+// readRequests makes a process read the log of requests to its end, after the graphs.
+func (c *cluster) readRequests(p *process) {
+	c.readGraphs(p, len(c.histories)-1)
+	if p.asked < len(c.requests) {
+		p.asked = len(c.requests)
+		p.engine.SetRequests(c.requests)
+	}
+}
+
+// commitDone lets the oracle mark what a task has marked: all below the bound has been routed then.
+func (c *cluster) commitDone(d engine.Done) {
+	q := c.requests[d.Number]
+	c.done[d.Source] = max(c.done[d.Source], d.Number+1)
+	bound := q.Bounds[d.Source.Partition]
+	c.oracle.request(q.Feature, c.filters[d.Number], func(row *oracleRow) bool { return row.partition == d.Source.Partition && row.offset < bound })
 }
 
 // fail says of some work that it could not be done, or takes that back (S12).
@@ -251,7 +260,13 @@ func (c *cluster) fail() error {
 	case 1:
 		failure.EventID = "00112233445566778899aabbccddeeff"
 	}
-	o := epochOptions{budget: c.budget(), first: func(e *engine.Engine) error { return e.Fail(k.feature, []byte(k.key), failure) }, committed: func() {
+	o := epochOptions{budget: c.budget(), first: func(e *engine.Engine) error {
+		refusal, err := e.Fail(k.feature, []byte(k.key), failure, engine.Origin{})
+		if refusal != nil {
+			return refusal
+		}
+		return err
+	}, committed: func() {
 		delete(c.oracle.failures, k)
 		if failure != nil {
 			c.oracle.failures[k] = &oracleFailure{id: failure.EventID, attempt: failure.Attempt, kind: failure.Type, message: failure.Message}

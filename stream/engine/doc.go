@@ -40,8 +40,9 @@
 //
 // A group record (S7) is an own row without own ids; it is counted apart from the children, and the
 // first page of a match key remembers whether the group was complete, so that all children are judged
-// again when that turns. A request (S10) marks the router's own rows, and so lies in rows. A
-// failure (S12) is a record of rows of its own, remembered whatever the graph. What is suspect
+// again when that turns. A request (S10) is run by every router task of its topic, a piece an epoch (request.go);
+// it marks the own rows, and so lies in rows. A failure (S12) is a record of rows of its own, filed
+// under every shape that has its key and remembered whatever the graph (Fail). What is suspect
 // (S3) is said in flags beside the rows (suspect.go); one task writes each, and remembers what it
 // has said. The flags of a partition's own edges are kept at once; others take the way of rows.
 //
@@ -64,6 +65,9 @@
 //     rows of an edge that is not in the graph are of an older one, and are dropped.
 //   - The children of a parent are counted by class in keys of their own, not in one value: a
 //     parent whose children all differ stays within what one value can hold.
+//   - Requests are no records of rows but a topic of their own, which every process follows as it does
+//     the graphs: one record instead of one for each partition, and what is done of it can be seen. Only
+//     the marks are in rows.
 //   - Aggregation groups are read whole when they are touched; the counts per group come with
 //     settling, which needs them.
 //

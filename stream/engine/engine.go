@@ -15,6 +15,7 @@ type Config struct {
 	Topic      func(*graph.FeaturePlan) string // where the samples of a feature are
 	MaxRow     int                             // greatest size of a record of rows, bytes; 0 = DefaultMaxRow
 	MaxWrites  state.Limit                     // Work begins no further key above it; the zero Limit is no bound
+	Hold       int64                           // ms that work is held for each step that flags are late (held.go); 0: it is not
 	Inline     int                             // keys of one fan-out that an epoch visits at once; 0 = DefaultInline
 }
 
@@ -41,6 +42,7 @@ type Engine struct {
 	routers   map[Source]*router
 	resolvers map[int32]*resolver
 	strange   map[graph.EdgeName]bool // edges of rows that no graph had, as far as they were read
+	requests  map[string][]*Request   // by topic, in the order of their numbers
 
 	st     *state.Overlay
 	err    error // the first error of the state; ends the epoch
@@ -51,6 +53,7 @@ type Engine struct {
 	key    []byte // scratch for keys of the state
 	flags  byte   // of the match key whose page was found last
 	told   int    // bytes of the output so far, about
+	now    int64  // ms since 1970
 	failed bool   // the work that was answered for last has failed (S12)
 }
 
@@ -58,8 +61,10 @@ type Engine struct {
 type Output struct {
 	Rows      []Row
 	Events    []Event
+	Done      []Done   // requests that tasks have done
 	Routers   []Source // the tasks that wrote anything, to Rows, Events or the state
 	Resolvers []int32
+	Slipped   int // keys that were offered and are waiting after all, since a flag came late
 }
 
 // Row is a record of rows. A nil Value takes the record back.
@@ -77,7 +82,7 @@ func New(cfg Config) *Engine {
 	if cfg.Inline == 0 {
 		cfg.Inline = DefaultInline
 	}
-	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}}
+	return &Engine{cfg: cfg, routers: map[Source]*router{}, resolvers: map[int32]*resolver{}, strange: map[graph.EdgeName]bool{}, requests: map[string][]*Request{}}
 }
 
 // History returns the graphs that have been pushed.
@@ -113,12 +118,13 @@ func (e *Engine) Push(h *graph.History) {
 func (e *Engine) Begin(o *state.Overlay) {
 	e.st, e.err, e.told = o, nil, 0
 	e.out.Rows, e.out.Events = e.out.Rows[:0], e.out.Events[:0]
-	e.out.Routers, e.out.Resolvers = e.out.Routers[:0], e.out.Resolvers[:0]
+	e.out.Routers, e.out.Resolvers, e.out.Slipped = e.out.Routers[:0], e.out.Resolvers[:0], 0
+	e.out.Done = e.out.Done[:0]
 	for _, r := range e.routers {
 		r.begun, r.worked = false, false
 	}
 	for _, r := range e.resolvers {
-		r.worked = false
+		r.worked, r.dirty = false, nil
 	}
 }
 

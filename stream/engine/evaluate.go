@@ -35,6 +35,8 @@ type evaluation struct {
 	single      [][]byte         // by dependency that is no group: its row
 	unsettled   graph.FieldSet   // fields that read something unsure
 	inputFailed bool             // the work of the key of M has failed
+	says        bool             // something was said of the match key in this visit
+	holds       bool             // work was found that is not offered yet (held.go)
 
 	family   graph.Family // of an expansion
 	groupRow *stored      // its group record, nil without one
@@ -134,16 +136,20 @@ func (ev *evaluation) next(bound []byte) []byte {
 // touched, or all from a suffix on up to another.
 func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done bool) {
 	ev.left--
+	ev.says, ev.holds = false, false
 	ev.begin(match)
+	defer ev.leave()
 	ev.countFamily()
 	if !ev.job.all && ev.turned() {
 		ev.job.all = true // and is so where it goes on in a later epoch
 	}
 	if ev.job.all && !ev.f.MatchIsIDs {
-		ev.sayGone()
-		if len(from) > 0 && ev.f.Watched {
+		if ev.f.Watched {
 			ev.e.page(ev.pagePrefix(), nil)
-			ev.inputFailed = ev.inputFails()
+			ev.sayGone()
+			if len(from) > 0 {
+				ev.inputFailed = ev.inputFails()
+			}
 		}
 		suffix, done := ev.visitAll(from, stop)
 		if done {
@@ -167,6 +173,14 @@ func (ev *evaluation) visit(match, from, stop []byte) (position []byte, done boo
 		ev.visitOwn([]byte(suffix))
 	}
 	return nil, true
+}
+
+// leave ends the visit of a match key.
+func (ev *evaluation) leave() {
+	ev.remember()
+	if ev.holds {
+		ev.e.hold(ev.r, ev.job, ev.match)
+	}
 }
 
 // begin finds the expected row of a match key.
@@ -371,9 +385,6 @@ func (ev *evaluation) sayOwn(suffix []byte, own *stored, j graph.Judgement) {
 // sayGone takes back what was said of rows that were touched and are gone: a visit of all rows does
 // not come by them.
 func (ev *evaluation) sayGone() {
-	if !ev.f.Watched {
-		return
-	}
 	for suffix := range ev.job.suffixes {
 		if ev.own([]byte(suffix)) == nil {
 			ev.sayOwn([]byte(suffix), nil, graph.Judgement{})

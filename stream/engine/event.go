@@ -130,13 +130,32 @@ func (ev *evaluation) answer(suffix []byte, scope graph.Scope, j graph.Judgement
 			digest = failure.digest(binary.BigEndian.AppendUint64(nil, digest))
 		}
 	}
-	if digest == 0 {
-		digest = 1
+	if digest = markWork(digest, j.Status); digest == old {
+		return old
 	}
-	if digest != old {
-		ev.tell(suffix, scope, j, own, id, digest, failure)
+	switch {
+	case ev.holdsBack(j):
+		ev.holds = true
+		return old
+	case j.Status == graph.Awaiting && old&workBit != 0 && ev.job.flagged && !ev.job.live:
+		ev.e.out.Slipped++
 	}
+	ev.tell(suffix, scope, j, own, id, digest, failure)
 	return digest
+}
+
+// workBit of a digest says that the event offers work.
+const workBit = 1
+
+// markWork makes a digest of the hash of what an event says: never 0, which stands for fresh.
+func markWork(hash uint64, status graph.Status) uint64 {
+	switch hash &^= workBit; {
+	case status.Work():
+		return hash | workBit
+	case hash == 0:
+		return 2
+	}
+	return hash
 }
 
 // workID names a piece of work (E3), of which word has been called.

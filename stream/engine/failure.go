@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -14,7 +16,9 @@ import (
 // Failure is what a worker says of a piece of work that it could not do (S12). The newest of a key
 // is kept, and makes it FAILED while its work has that event id.
 //
-// Its bytes, in rows and in the state: 16 bytes event id, uvarint attempt, bytes type, bytes message.
+// Its bytes, in rows and in the state: 16 bytes event id, uvarint attempt, bytes type, bytes message, and
+// where it was said: the origin (job.go). One that is taken back has no event id (16 zeros) in rows, and is
+// not in the state: as a tombstone it could not say where that was said.
 type Failure struct {
 	EventID       string // 32 hex digits
 	Attempt       int64
@@ -24,65 +28,103 @@ type Failure struct {
 // maxFailure bounds what is kept of type and message together, in bytes.
 const maxFailure = 16 << 10
 
-func (f *Failure) append(dst []byte) ([]byte, error) {
+// append appends the bytes of a failure; nil takes back what was said before.
+func (f *Failure) append(dst []byte, o Origin) ([]byte, error) {
+	if f == nil {
+		f = &Failure{EventID: takenBack}
+	}
 	id, err := hex.DecodeString(f.EventID)
 	if err != nil || len(id) != 16 {
 		return nil, fmt.Errorf("event id %.40q is not 32 hex digits", f.EventID)
 	}
 	dst = binary.AppendUvarint(append(dst, id...), uint64(max(f.Attempt, 0)))
-	kind := f.Type[:min(len(f.Type), maxFailure/4)]
-	return appendText(appendText(dst, kind), f.Message[:min(len(f.Message), maxFailure-len(kind))]), nil
+	kind := cutText(f.Type, maxFailure/4)
+	dst = appendText(appendText(dst, kind), cutText(f.Message, maxFailure-len(kind)))
+	return o.append(dst), nil
 }
 
-func decodeFailure(value []byte) (id [16]byte, f *Failure, ok bool) {
+const takenBack = "00000000000000000000000000000000"
+
+// cutText cuts a text to so many bytes, not within a character.
+func cutText(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}
+
+func decodeFailure(value []byte) (id [16]byte, f *Failure, o Origin, ok bool) {
 	r := byteReader{b: value}
 	copy(id[:], r.take(16))
 	f = &Failure{EventID: hex.EncodeToString(id[:]), Attempt: int64(r.uvarint())}
 	f.Type, f.Message = string(r.bytes()), string(r.bytes())
-	return id, f, !r.bad
+	o = r.origin()
+	return id, f, o, !r.bad
 }
 
-// Fail makes the record of rows for a failure of a key of a feature of the graph in force; nil
-// takes back what was said of the key. The key is one that an event has (E2).
-func (e *Engine) Fail(feature graph.FeatureKey, key []byte, failure *Failure) error {
-	f := e.plan.Feature(feature)
-	if f == nil {
-		return ErrUnknownFeature
+// Fail files what a worker says of the work of a key of a feature, or why it cannot be used; nil takes
+// back what was said of the key before. The key is one that an event has (E2). All graphs that were pushed
+// before it was said should be in force, and then no refusal is owed to a graph.
+//
+// It is filed under every shape that the feature ever had and that has such a key, in force or not: so
+// the newest word on a key counts also where a later graph brings an earlier shape back, or the feature
+// itself (G6). A shape that is new needs no earlier failure: the work under it is other work (E3).
+func (e *Engine) Fail(feature graph.FeatureKey, key []byte, failure *Failure, o Origin) (*graph.Refusal, error) {
+	shapes := e.history.Shapes(feature)
+	if len(shapes) == 0 {
+		return &graph.Refusal{Reason: graph.UnknownFeature, Detail: fmt.Sprintf("no graph had a feature %.200q", feature)}, nil
+	}
+	if len(key) > maxKey {
+		return &graph.Refusal{Reason: graph.TooLarge, Detail: fmt.Sprintf("the key has %d bytes, at most %d can be kept", len(key), maxKey)}, nil
 	}
 	names, vals, err := graph.ParseKeyJSON(key)
 	if err != nil {
-		return fmt.Errorf("key of %s: %w", feature, err)
+		return &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("key of %s: %s", feature, err)}, nil
 	}
-	ordered, sample, ok := f.Shape.Parse(names, vals)
-	if !ok {
-		return fmt.Errorf("key %.200s is none of %s: it has %v, or %v", key, feature, f.Shape.SampleColumns, f.Shape.InputColumns)
+	if !bytes.Equal(graph.AppendKeyJSON(nil, names, vals), key) {
+		return &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("key %.200s of %s is not written as the key of an event is; copy the bytes of that", key, feature)}, nil
 	}
-	shape := nameOf(f.Shape.Name)
-	k := rowsKey{kind: recordFail, edge: shape}
-	k.join = graph.AppendTuple(nil, ordered[:f.K]...)
-	k.rest = graph.AppendTuple(nil, ordered[f.K:len(f.Layout)]...)
-	if sample {
-		k.record = graph.AppendTuple(nil, ordered[len(f.Layout):]...)
+	value, err := failure.append(nil, o)
+	if err != nil {
+		return &graph.Refusal{Reason: graph.BadRow, Column: "event_id", Detail: fmt.Sprintf("failure of %s %s: %s; write the event_id of the event that was worked on", feature, key, err)}, nil
 	}
-	var value []byte
-	if failure != nil {
-		if value, err = failure.append(nil); err != nil {
-			return fmt.Errorf("failure of %s %s: %w", feature, key, err)
+	known := false
+	for _, shape := range shapes {
+		ordered, sample, ok := shape.Parse(names, vals)
+		if !ok {
+			continue
 		}
+		known = true
+		k := rowsKey{kind: recordFail, edge: nameOf(shape.Name)}
+		k.join = graph.AppendTuple(nil, ordered[:shape.K]...)
+		k.rest = graph.AppendTuple(nil, ordered[shape.K:len(shape.Layout)]...)
+		if sample {
+			k.record = graph.AppendTuple(nil, ordered[len(shape.Layout):]...)
+		}
+		e.out.Rows = append(e.out.Rows, Row{Partition: graph.Partition(k.join, e.cfg.Partitions), Key: k.append(nil), Value: value})
+		e.told += len(value)
 	}
-	e.out.Rows = append(e.out.Rows, Row{Partition: graph.Partition(k.join, e.cfg.Partitions), Key: k.append(nil), Value: value})
-	return nil
+	if !known {
+		newest := shapes[len(shapes)-1]
+		return &graph.Refusal{Reason: graph.BadID, Detail: fmt.Sprintf("key %.200s is none of %s: it has the columns %v, or %v", key, feature, newest.SampleColumns, newest.InputColumns)}, nil
+	}
+	return nil, e.err
 }
 
 // applyFailure keeps a failure, says so in the first page of its match key, and touches the key.
 func (e *Engine) applyFailure(r *resolver, k *rowsKey, value []byte) {
 	base := append(joinedKey(nil, r.q, k.join, sectionFailed, k.edge[:]), k.rest...)
 	key := append(append(base, tupleEnd), k.record...)
-	if value == nil {
-		e.st.Delete(key)
-	} else {
+	id, _, cause, ok := decodeFailure(value)
+	there := ok && id != [16]byte{}
+	if there {
 		e.st.Set(key, value)
 		e.flagFailure(r, k.join, k.edge[:], k.rest)
+	} else {
+		e.st.Delete(key)
 	}
 	shape := e.shapes[binary.BigEndian.Uint64(k.edge[:])]
 	if shape == nil {
@@ -93,7 +135,7 @@ func (e *Engine) applyFailure(r *resolver, k *rowsKey, value []byte) {
 		return
 	}
 	match := append(slices.Clone(k.join), k.rest...)
-	j := r.job(f, match, len(f.Layout), Origin{})
+	j := r.job(f, match, len(f.Layout), cause)
 	if len(k.record) > 0 {
 		j.suffixes[string(k.record)] = struct{}{}
 	}
@@ -134,7 +176,7 @@ func (ev *evaluation) failureOf(suffix []byte, id [16]byte) *Failure {
 	if !ok {
 		return nil
 	}
-	of, failure, ok := decodeFailure(value)
+	of, failure, _, ok := decodeFailure(value)
 	if !ok || of != id {
 		return nil
 	}

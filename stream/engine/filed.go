@@ -15,7 +15,8 @@ import (
 //
 // Its bytes: place of the own row; bytes(own row as in rows); bytes(sample name under which it stands in
 // the index 'X', empty if it does not); uvarint number of further places; each: place, 8 bytes digest
-// of what its readers see; uvarint number of other own places; each: place, bytes(own row as in rows).
+// of what its readers see; uvarint number of other own places; each: place, bytes(own row as in rows); of a
+// row that a request has marked: uvarint bound.
 // place is edge bytes(K) bytes(rest).
 type filed struct {
 	own     place
@@ -23,6 +24,7 @@ type filed struct {
 	indexed []byte
 	edges   []filedEdge
 	others  []filedOwn
+	marked  int64 // a request holds for writes below this offset (S10); 0: none does
 }
 
 // filedOwn is another own place, which only recovery sees: partitions of rows are read one after
@@ -70,6 +72,9 @@ func (f *filed) append(dst []byte) []byte {
 	for _, o := range f.others {
 		dst = appendText(appendPlace(dst, o.place), o.row)
 	}
+	if f.marked > 0 {
+		dst = binary.AppendUvarint(dst, uint64(f.marked))
+	}
 	return dst
 }
 
@@ -92,6 +97,9 @@ func (f *filed) decode(value []byte) error {
 	f.others = f.others[:0]
 	for i := uint64(0); i < n && !r.bad; i++ {
 		f.others = append(f.others, filedOwn{r.place(), r.bytes()})
+	}
+	if f.marked = 0; len(r.b) > 0 {
+		f.marked = int64(r.uvarint())
 	}
 	if r.bad {
 		return errFiled

@@ -55,11 +55,13 @@ func (e *Engine) load(r *resolver) {
 		r.moved[binary.BigEndian.Uint64(key[len(prefix):])]++
 		return true
 	})
+	e.loadJudged(r)
+	e.loadHeld(r)
 }
 
 // hydrated reports whether a feature may be evaluated.
-func (e *Engine) hydrated(r *resolver, f *graph.FeaturePlan) bool {
-	if !r.marked(f.Own) {
+func (e *Engine) hydrated(r *resolver, a *applied, f *graph.FeaturePlan) bool {
+	if !r.marked(f.Own) || !e.judgedInputs(r, a, f) {
 		return false
 	}
 	for _, d := range f.Deps {
@@ -84,12 +86,14 @@ func (r *resolver) marked(edge *graph.Edge) bool {
 // applied is what a resolver task has done under a graph. Its bytes: uvarint number of the graph;
 // uvarint number of open features; their keys; uvarint number of moves for which it has said
 // that it has taken back; their names; uvarint number of shapes for which a sweep has cleared
-// the pages of earlier ones; their names.
+// the pages of earlier ones; their names; uvarint number of features whose rows it has judged since the
+// state was begun; their names (judged.go).
 type applied struct {
 	graph  int64
 	open   []graph.FeatureKey
 	moves  []uint64
 	shapes []uint64
+	judged []uint64
 }
 
 func (e *Engine) applied(r *resolver) (a applied, ok bool) {
@@ -102,14 +106,11 @@ func (e *Engine) applied(r *resolver) (a applied, ok bool) {
 	for n := b.uvarint(); n > 0 && !b.bad; n-- {
 		a.open = append(a.open, graph.FeatureKey(b.bytes()))
 	}
-	for n := b.uvarint(); n > 0 && !b.bad; n-- {
-		if name := b.take(8); name != nil {
-			a.moves = append(a.moves, binary.BigEndian.Uint64(name))
-		}
-	}
-	for n := b.uvarint(); n > 0 && !b.bad; n-- {
-		if name := b.take(8); name != nil {
-			a.shapes = append(a.shapes, binary.BigEndian.Uint64(name))
+	for _, list := range []*[]uint64{&a.moves, &a.shapes, &a.judged} {
+		for n := b.uvarint(); n > 0 && !b.bad; n-- {
+			if name := b.take(8); name != nil {
+				*list = append(*list, binary.BigEndian.Uint64(name))
+			}
 		}
 	}
 	return a, !b.bad
@@ -121,7 +122,7 @@ func (e *Engine) setApplied(r *resolver, a applied) {
 	for _, key := range a.open {
 		value = appendText(value, string(key))
 	}
-	for _, names := range [][]uint64{a.moves, a.shapes} {
+	for _, names := range [][]uint64{a.moves, a.shapes, a.judged} {
 		value = binary.AppendUvarint(value, uint64(len(names)))
 		for _, name := range names {
 			value = binary.BigEndian.AppendUint64(value, name)
@@ -141,7 +142,8 @@ func (e *Engine) openFeatures(r *resolver) {
 	a, ok := e.applied(r)
 	changed := false
 	if !ok || a.graph != e.plan.Number {
-		a = applied{graph: e.plan.Number, moves: a.moves, shapes: slices.DeleteFunc(a.shapes, func(name uint64) bool {
+		e.forgetJudged(r, &a)
+		a = applied{graph: e.plan.Number, moves: a.moves, judged: a.judged, shapes: slices.DeleteFunc(a.shapes, func(name uint64) bool {
 			return !slices.ContainsFunc(e.plan.Features, func(f *graph.FeaturePlan) bool { return f.Shape.Name == name })
 		})}
 		e.dropDirty(r) // the sweep visits every key
@@ -149,7 +151,7 @@ func (e *Engine) openFeatures(r *resolver) {
 		changed = true
 	}
 	for _, f := range e.plan.Features {
-		if slices.Contains(a.open, f.Key) || !e.hydrated(r, f) || e.reshaped(&a, f) {
+		if slices.Contains(a.open, f.Key) || !e.hydrated(r, &a, f) || e.reshaped(&a, f) {
 			continue
 		}
 		a.open = append(a.open, f.Key)
@@ -159,7 +161,12 @@ func (e *Engine) openFeatures(r *resolver) {
 	if changed {
 		e.setApplied(r, a)
 	}
-	r.opened = a.open
+	r.opened, r.judging = a.open, r.judging[:0]
+	for _, f := range e.plan.Features {
+		if f.Watched && r.isOpen(f) && !slices.Contains(a.judged, f.Judged) {
+			r.judging = append(r.judging, f)
+		}
+	}
 }
 
 // isOpen reports whether a feature is evaluated.

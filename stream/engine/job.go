@@ -1,11 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
-	"strings"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
@@ -20,6 +18,9 @@ type job struct {
 	all      bool
 	suffixes map[string]struct{} // of own rows, where not all
 	cause    Origin
+	live     bool // a row has touched it, flags that it asks for may still be on their way
+	ripe     bool // it has been held (held.go)
+	flagged  bool // a flag has touched it
 }
 
 // Origin is where a change came from: a record of a sample topic, or a graph (Topic is "" then,
@@ -47,26 +48,40 @@ func (r *resolver) job(f *graph.FeaturePlan, prefix []byte, columns int, cause O
 }
 
 // touchAll says that the expectation of every match key under a prefix may have changed.
-func (e *Engine) touchAll(r *resolver, f *graph.FeaturePlan, prefix []byte, columns int, cause Origin) {
-	r.job(f, prefix, columns, cause).all = true
+func (e *Engine) touchAll(r *resolver, f *graph.FeaturePlan, prefix []byte, columns int, cause Origin) *job {
+	j := r.job(f, prefix, columns, cause)
+	j.all = true
+	return j
 }
 
 // touchOwn says that one own row has changed.
-func (e *Engine) touchOwn(r *resolver, f *graph.FeaturePlan, match, suffix []byte, cause Origin) {
-	r.job(f, match, len(f.Layout), cause).suffixes[string(suffix)] = struct{}{}
+func (e *Engine) touchOwn(r *resolver, f *graph.FeaturePlan, match, suffix []byte, cause Origin) *job {
+	j := r.job(f, match, len(f.Layout), cause)
+	j.suffixes[string(suffix)] = struct{}{}
+	return j
 }
 
-// sorted returns the jobs in the order of the state's keys, then in topological order.
+// join is the join key that a job lies under.
+func (j *job) join() []byte {
+	join, _, _ := cut(j.prefix, j.feature.K)
+	return join
+}
+
+// sorted returns the jobs in the order of the state's join keys, under each in topological order:
+// what a feature says on its own edge is there before its readers are evaluated.
 func (r *resolver) sorted() []*job {
 	list := make([]*job, 0, len(r.jobs))
 	for _, j := range r.jobs {
 		list = append(list, j)
 	}
 	slices.SortFunc(list, func(a, b *job) int {
-		if c := strings.Compare(string(a.prefix), string(b.prefix)); c != 0 {
+		if c := bytes.Compare(a.join(), b.join()); c != 0 {
 			return c
 		}
 		if c := a.feature.Position() - b.feature.Position(); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(a.prefix, b.prefix); c != 0 {
 			return c
 		}
 		return a.columns - b.columns
@@ -77,6 +92,7 @@ func (r *resolver) sorted() []*job {
 // workResolver evaluates what was touched, then dirty keys, then goes on with the sweep.
 func (e *Engine) workResolver(r *resolver) (more bool) {
 	e.openFeatures(r)
+	e.runHeld(r)
 	e.runTouched(r)
 	for !e.spent() && e.runDirty(r) {
 		e.runTouched(r)
@@ -85,6 +101,7 @@ func (e *Engine) workResolver(r *resolver) (more bool) {
 		e.runTouched(r)
 	}
 	e.runTouched(r)
+	e.sayJudged(r)
 	e.openFeatures(r) // a sweep may have cleared the way
 	return e.hasWork(r)
 }
@@ -99,13 +116,43 @@ func (e *Engine) runTouched(r *resolver) {
 			if !r.isOpen(j.feature) {
 				continue
 			}
-			if e.spent() {
-				e.saveDirty(r, j, nil)
-				continue
-			}
 			e.runLive(r, j)
 		}
 	}
+}
+
+// behind says of which features, by position, dirty keys are left.
+func (e *Engine) behind(r *resolver) []bool {
+	if r.dirty != nil {
+		return r.dirty
+	}
+	r.dirty = make([]bool, len(e.plan.Features))
+	prefix := partKey(nil, r.q, partDirty)
+	for from := prefix; ; {
+		key := e.first(from, state.PrefixEnd(prefix))
+		if len(key) < len(prefix)+2 {
+			return r.dirty
+		}
+		position := binary.BigEndian.Uint16(key[len(prefix):])
+		if int(position) < len(r.dirty) {
+			r.dirty[position] = true
+		}
+		from = binary.BigEndian.AppendUint16(slices.Clone(prefix), position+1)
+	}
+}
+
+// waits reports whether a feature of which some ancestor has dirty keys must wait for these: what is
+// suspect on the own edge of the ancestor is not known before.
+func (e *Engine) waits(r *resolver, f *graph.FeaturePlan) bool {
+	if !slices.ContainsFunc(f.Deps, func(d *graph.DepPlan) bool { return d.Settle }) {
+		return false
+	}
+	for position, is := range e.behind(r) {
+		if is && f.DependsOn(e.plan.Features[position]) {
+			return true
+		}
+	}
+	return false
 }
 
 // Defer keeps what has been touched as dirty keys, for the epochs to come: recovery, which
@@ -129,6 +176,10 @@ func (e *Engine) Forget(q int32) {
 
 // runLive evaluates a job as far as one fan-out may go in an epoch; the rest becomes a dirty key.
 func (e *Engine) runLive(r *resolver, j *job) {
+	if e.spent() || e.waits(r, j.feature) {
+		e.saveDirty(r, j, nil)
+		return
+	}
 	limit := min(e.budget, e.cfg.Inline)
 	e.budget -= limit
 	ev := e.evaluate(r, j, limit)
@@ -139,8 +190,8 @@ func (e *Engine) runLive(r *resolver, j *job) {
 	}
 }
 
-// Dirty keys are jobs that an epoch did not finish. The key holds what was touched, the value how
-// far it has come: bytes(position), bytes(stop), a byte (1: it has wrapped round), and the origin.
+// Dirty keys are jobs that an epoch did not finish, in topological order. The key holds what was touched,
+// the value how far it has come: bytes(position), bytes(stop), a byte of flags, and the origin.
 // A touch of a dirty key does not move its position: it sets the end of the lap to where the
 // position is, and the job goes round once more, so that a fan-out that is touched again and
 // again still comes to its end.
@@ -148,26 +199,50 @@ type lap struct {
 	position []byte // go on here; empty: from the start
 	stop     []byte // after wrapping round, up to here; empty: no further lap
 	wrapped  bool
+	live     bool // as those of job
+	ripe     bool
 }
 
-func dirtyKey(r *resolver, f *graph.FeaturePlan, columns int, prefix []byte, own bool, suffix string) []byte {
-	key := binary.BigEndian.AppendUint64(partKey(nil, r.q, partDirty), xxhash.Sum64String(string(f.Key)))
-	key = append(binary.BigEndian.AppendUint16(key, uint16(columns)), prefix...)
-	key = append(key, tupleEnd)
-	if own {
-		key = append(append(key, 1), suffix...)
+const (
+	lapWrapped = 1 << iota
+	lapLive
+	lapRipe
+)
+
+// jobKeys returns the keys under which a job is kept in a part of the state: one for all, or one for each
+// own row. They begin with the position of the feature in the graph in force, whose sweep
+// replaces them when another comes.
+func jobKeys(part byte, r *resolver, j *job) (keys [][]byte) {
+	base := binary.BigEndian.AppendUint16(partKey(nil, r.q, part), uint16(j.feature.Position()))
+	base = append(binary.BigEndian.AppendUint16(base, uint16(j.columns)), j.prefix...)
+	base = append(base, tupleEnd)
+	if !j.all || j.feature.Watched { // rows that are gone: a visit of all does not come by them
+		for suffix := range j.suffixes {
+			keys = append(keys, append(append(slices.Clone(base), 1), suffix...))
+		}
 	}
-	return key
+	switch {
+	case j.all:
+		keys = append(keys, base)
+	case len(keys) == 0: // the key of M alone
+		keys = append(keys, append(base, 1))
+	}
+	return keys
 }
 
 func (l lap) append(dst []byte, cause Origin) []byte {
 	dst = appendText(appendText(dst, l.position), l.stop)
+	var flags byte
 	if l.wrapped {
-		dst = append(dst, 1)
-	} else {
-		dst = append(dst, 0)
+		flags |= lapWrapped
 	}
-	return cause.append(dst)
+	if l.live {
+		flags |= lapLive
+	}
+	if l.ripe {
+		flags |= lapRipe
+	}
+	return cause.append(append(dst, flags))
 }
 
 func (o Origin) append(dst []byte) []byte {
@@ -179,39 +254,41 @@ func (o Origin) append(dst []byte) []byte {
 func decodeLap(value []byte) (l lap, cause Origin) {
 	b := byteReader{b: slices.Clone(value)}
 	l.position, l.stop = b.bytes(), b.bytes()
-	if wrapped := b.take(1); wrapped != nil {
-		l.wrapped = wrapped[0] == 1
+	if flags := b.take(1); flags != nil {
+		l.wrapped, l.live, l.ripe = flags[0]&lapWrapped != 0, flags[0]&lapLive != 0, flags[0]&lapRipe != 0
 	}
-	cause.Topic, cause.Partition = string(b.bytes()), int32(b.uvarint())
-	cause.Offset, cause.Time = b.varint(), b.varint()
-	cause.Trace = string(b.bytes())
-	return l, cause
+	return l, b.origin()
+}
+
+func (r *byteReader) origin() (o Origin) {
+	o.Topic, o.Partition = string(r.bytes()), int32(r.uvarint())
+	o.Offset, o.Time = r.varint(), r.varint()
+	o.Trace = string(r.bytes())
+	return o
 }
 
 // saveDirty keeps a job for later epochs.
 func (e *Engine) saveDirty(r *resolver, j *job, position []byte) {
-	if !j.all {
-		if len(j.suffixes) == 0 { // the key of M alone
-			j.suffixes[""] = struct{}{}
-		}
-		for suffix := range j.suffixes {
-			e.st.Set(dirtyKey(r, j.feature, j.columns, j.prefix, true, suffix), lap{}.append(nil, j.cause))
-		}
-		return
+	if r.dirty != nil {
+		r.dirty[j.feature.Position()] = true
 	}
-	if j.feature.Watched {
-		for suffix := range j.suffixes { // rows that are gone: a visit of all does not come by them
-			e.st.Set(dirtyKey(r, j.feature, j.columns, j.prefix, true, suffix), lap{}.append(nil, j.cause))
+	keys := jobKeys(partDirty, r, j)
+	fresh := lap{live: j.live, ripe: j.ripe}
+	if j.all {
+		key := keys[len(keys)-1]
+		keys = keys[:len(keys)-1]
+		l := fresh
+		l.position = position
+		if was, ok := e.get(key); ok {
+			if old, _ := decodeLap(was); len(old.position) > 0 {
+				l.position, l.stop = old.position, old.position
+			}
 		}
+		e.st.Set(key, l.append(nil, j.cause))
 	}
-	key := dirtyKey(r, j.feature, j.columns, j.prefix, false, "")
-	l := lap{position: position}
-	if was, ok := e.get(key); ok {
-		if old, _ := decodeLap(was); len(old.position) > 0 {
-			l = lap{position: old.position, stop: old.position}
-		}
+	for _, key := range keys {
+		e.st.Set(key, fresh.append(nil, j.cause))
 	}
-	e.st.Set(key, l.append(nil, j.cause))
 }
 
 // runDirty goes on with the first dirty key; it reports whether there was one.
@@ -226,12 +303,13 @@ func (e *Engine) runDirty(r *resolver) bool {
 		return false
 	}
 	e.st.Delete(key)
-	j, ok := e.parseDirty(key[len(prefix):])
+	r.dirty = nil
+	j, ok := e.parseJobKey(key[len(prefix):])
 	if !ok || !r.isOpen(j.feature) {
 		return true // a sweep visits it
 	}
 	l, cause := decodeLap(value)
-	j.cause = cause
+	j.cause, j.live, j.ripe = cause, l.live, l.ripe
 	limit := e.budget
 	e.budget = 0
 	ev := e.evaluate(r, j, limit)
@@ -257,23 +335,20 @@ func (e *Engine) runDirty(r *resolver) bool {
 	return true
 }
 
-func (e *Engine) parseDirty(key []byte) (*job, bool) {
-	if len(key) < 10 {
+// parseJobKey reads what follows the part in a key of jobKeys.
+func (e *Engine) parseJobKey(key []byte) (*job, bool) {
+	if len(key) < 4 {
 		return nil, false
 	}
-	name := binary.BigEndian.Uint64(key)
-	j := &job{columns: int(binary.BigEndian.Uint16(key[8:])), suffixes: map[string]struct{}{}}
-	for _, f := range e.plan.Features {
-		if xxhash.Sum64String(string(f.Key)) == name {
-			j.feature = f
-		}
-	}
-	at := tupleLen(key[10:])
-	if j.feature == nil || at < 0 {
+	position := int(binary.BigEndian.Uint16(key))
+	j := &job{columns: int(binary.BigEndian.Uint16(key[2:])), suffixes: map[string]struct{}{}}
+	at := tupleLen(key[4:])
+	if position >= len(e.plan.Features) || at < 0 {
 		return nil, false
 	}
-	j.prefix = key[10 : 10+at]
-	if own := key[10+at+1:]; len(own) > 1 {
+	j.feature = e.plan.Features[position]
+	j.prefix = key[4 : 4+at]
+	if own := key[4+at+1:]; len(own) > 1 {
 		j.suffixes[string(own[1:])] = struct{}{}
 	} else if len(own) == 0 {
 		j.all = true
@@ -281,24 +356,33 @@ func (e *Engine) parseDirty(key []byte) (*job, bool) {
 	return j, true
 }
 
-// dropDirty forgets the dirty keys of a task.
+// dropDirty forgets the dirty keys and the held keys of a task.
 func (e *Engine) dropDirty(r *resolver) {
-	prefix := partKey(nil, r.q, partDirty)
 	var keys [][]byte
-	e.scan(prefix, state.PrefixEnd(prefix), func(key, _ []byte) bool {
-		keys = append(keys, slices.Clone(key))
-		return true
-	})
+	for _, part := range []byte{partDirty, partHeld} {
+		prefix := partKey(nil, r.q, part)
+		e.scan(prefix, state.PrefixEnd(prefix), func(key, _ []byte) bool {
+			keys = append(keys, slices.Clone(key))
+			return true
+		})
+	}
 	for _, key := range keys {
 		e.st.Delete(key)
 	}
+	clear(r.held)
+	r.dirty = nil
 }
 
-// hasWork reports whether dirty keys or a sweep are left.
+// hasWork reports whether dirty keys, held keys that are due, or a sweep are left.
 func (e *Engine) hasWork(r *resolver) bool {
 	prefix := partKey(nil, r.q, partDirty)
 	if e.first(prefix, state.PrefixEnd(prefix)) != nil {
 		return true
+	}
+	for _, due := range r.held {
+		if due <= e.now {
+			return true
+		}
 	}
 	_, ok := e.get(partKey(e.key[:0], r.q, partSweep))
 	return ok

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
@@ -15,12 +16,12 @@ type Local struct {
 	overlay *state.Overlay
 	history *graph.History
 	rows    []Row // produced and not yet resolved
+	asked   int64 // requests so far
 	budget  int
 }
 
 // NewLocal returns a Local without a graph.
 func NewLocal(defaults graph.Defaults) *Local {
-	defaults.Settled = true
 	return &Local{
 		history: graph.NewHistory(defaults),
 		engine:  New(Config{Partitions: 1, Topic: localTopic}),
@@ -92,18 +93,25 @@ func (l *Local) Settle(fn func(*Event)) error {
 	return nil
 }
 
-// Request marks the rows of a feature that a filter (nil: every row) keeps (S10). It returns how many.
-func (l *Local) Request(feature graph.FeatureKey, filter *graph.Filter, below int64) (marked int, err error) {
-	err = l.epoch(func() error {
-		marked, err = l.engine.Request(Source{Topic: string(feature)}, filter, below)
-		return err
-	})
-	return marked, err
+// Request asks for the rows of a feature that a filter (nil: every row) keeps and that were written below
+// an offset (S10). Settle marks them.
+func (l *Local) Request(feature graph.FeatureKey, filter *graph.Filter, below int64) {
+	topic := string(feature)
+	l.engine.SetPosition(Source{Topic: topic}, below)
+	list := slices.Concat(l.engine.requests[topic], []*Request{{
+		Number: l.asked, Feature: feature, Topic: topic, Rows: NewSelection(filter, nil), Bounds: map[int32]int64{0: below},
+	}})
+	l.asked++
+	l.engine.requests[topic] = list
 }
 
-// Fail says that a piece of work of a feature of the graph in force could not be done (S12).
-func (l *Local) Fail(feature graph.FeatureKey, key []byte, failure *Failure) error {
-	return l.epoch(func() error { return l.engine.Fail(feature, key, failure) })
+// Fail says that a piece of work of a feature could not be done (S12), or why that cannot be used.
+func (l *Local) Fail(feature graph.FeatureKey, key []byte, failure *Failure) (refusal *graph.Refusal, err error) {
+	err = l.epoch(func() error {
+		refusal, err = l.engine.Fail(feature, key, failure, Origin{})
+		return err
+	})
+	return refusal, err
 }
 
 // CountChildren counts the samples of a parent, and those that are not fresh, now.
@@ -132,6 +140,9 @@ func (l *Local) epoch(step func() error) error {
 		return err
 	}
 	l.rows = append(l.rows, l.engine.Output().Rows...)
+	for _, done := range l.engine.Output().Done {
+		l.engine.requests[done.Source.Topic] = l.engine.requests[done.Source.Topic][1:]
+	}
 	if err := l.store.Apply(l.overlay); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}

@@ -43,7 +43,7 @@ func (l *localRun) do(text []byte) error {
 
 func (l *localRun) doLine(text []byte) error {
 	op, ok := parseReplayLine(text)
-	if ok && (op.Fail != nil || op.Invalidate != nil) { // both are of what is known when all is quiet
+	if ok && op.Fail != nil { // it is said of what is known when all is quiet
 		if err := l.quiet(); err != nil {
 			return err
 		}
@@ -101,8 +101,8 @@ func (l *localRun) give(op *replayLine) (graph.Reason, error) {
 				return badFilter, nil
 			}
 		}
-		_, err := l.local.Request(feature, filter, int64(l.number))
-		return "", err
+		l.local.Request(feature, filter, int64(l.number))
+		return "", nil
 	case op.Fail != nil:
 		return l.giveFailure(feature, op)
 	default:
@@ -141,7 +141,11 @@ func (l *localRun) giveFailure(feature graph.FeatureKey, op *replayLine) (graph.
 				return "", fmt.Errorf("S12: %v is %s, but the oracle sees no work", k, e)
 			}
 			l.failures[k].id = e.id
-			return "", l.local.Fail(feature, []byte(k.key), &engine.Failure{EventID: e.id, Attempt: 1, Type: op.Type, Message: op.Message})
+			refusal, err := l.local.Fail(feature, []byte(k.key), &engine.Failure{EventID: e.id, Attempt: 1, Type: op.Type, Message: op.Message})
+			if refusal != nil {
+				return refusal.Reason, err
+			}
+			return "", err
 		}
 	}
 	return "", nil

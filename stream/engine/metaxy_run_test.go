@@ -25,7 +25,7 @@ type metaxyRun struct {
 
 func newMetaxyRun(t *testing.T, eager bool) *metaxyRun {
 	return &metaxyRun{
-		t: t, local: engine.NewLocal(graph.Defaults{}), eager: eager,
+		t: t, local: engine.NewLocal(graph.Defaults{Gate: graph.GateImmediate}), eager: eager,
 		visible:  map[graph.FeatureKey]map[string]map[string]*metaxyRow{},
 		versions: map[graph.FeatureKey]map[string]map[graph.FieldKey]string{},
 		latest:   map[graph.FeatureKey]map[string]*metaxyRow{},

@@ -20,7 +20,7 @@ type oracleReplay struct {
 }
 
 func newOracleReplay(gate graph.Gate) *oracleReplay {
-	defaults := graph.Defaults{Gate: gate, Settled: true}
+	defaults := graph.Defaults{Gate: gate}
 	return &oracleReplay{oracle: newOracle(defaults), history: graph.NewHistory(defaults)}
 }
 

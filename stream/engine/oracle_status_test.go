@@ -129,13 +129,11 @@ func (o *oracleView) answer(spec *graph.Feature) {
 	}
 }
 
-// request marks the samples and group records that a filter keeps and that come from below an offset (S10).
+// request marks the rows that a filter keeps and that come from below an offset (S10), whether they count now or not.
 func (o *oracle) request(feature graph.FeatureKey, filter *graph.Filter, below func(*oracleRow) bool) {
-	spec := o.newest().Feature(feature)
-	join := joinOf(o.newest().Graph, spec)
-	for _, s := range slices.Concat(o.samples(spec), o.groups(spec, join)) {
-		if below(s.oracleRow) && (filter == nil || filter.Eval(func(name string) graph.Value { return s.columns[name] }) == graph.True) {
-			s.marked = true
+	for _, row := range o.rows[feature] {
+		if below(row) && (filter == nil || filter.Eval(func(name string) graph.Value { return row.columns[name] }) == graph.True) {
+			row.marked = true
 		}
 	}
 }

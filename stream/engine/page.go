@@ -25,6 +25,7 @@ const (
 	pageComplete                // the group was complete when its children were last judged (S7)
 	pageFailures                // workers could not do work of this match key (S12)
 	pageInputFailed             // the work of the key of M had failed when the children were last judged (S3)
+	pageSaid                    // something is said of rows of this match key, or of what is still to come (S3)
 )
 
 // entry is one event of a page.

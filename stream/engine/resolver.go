@@ -18,9 +18,15 @@ type resolver struct {
 	jobs   map[string]*job // touched in this epoch
 	marks  map[graph.EdgeName]*hydration
 	moved  map[uint64]int32 // name of a move → partitions that have taken back
-	ready  bool             // marks and moved hold what the state has
+	judged map[uint64]int32 // name of what was judged → partitions that have
+	ours   map[uint64]bool  // which of these this one has said
+	held   map[string]int64 // key of the state → when it is offered, ms since 1970
+	ready  bool             // the above hold what the state has
 	open   bool             // opened is up to date with marks and graph
 	opened []graph.FeatureKey
+
+	judging []*graph.FeaturePlan // open, and this partition has not said yet that it has judged them
+	dirty   []bool               // by position: the feature has dirty keys; nil: to be looked up
 }
 
 // hydration counts the marks of one edge.
@@ -54,6 +60,9 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 		}
 		e.applyRow(r, &k, value)
 	case recordFlag, recordComing:
+		if value != nil && e.newer(k.edge) {
+			return &NeedGraphError{Number: -1}
+		}
 		if e.plan != nil {
 			e.applyFlag(r, &k, value)
 		}
@@ -63,6 +72,8 @@ func (e *Engine) Resolve(q int32, key, value []byte) error {
 		e.applyMark(r, &k, value)
 	case recordMoved:
 		e.applyMoved(r, &k)
+	case recordJudged:
+		e.applyJudged(r, &k, value)
 	case recordGraph:
 		b := byteReader{b: value}
 		if number := int64(b.uvarint()); value != nil && (e.plan == nil || number > e.plan.Number) {
@@ -129,7 +140,7 @@ func (e *Engine) applyRow(r *resolver, k *rowsKey, value []byte) {
 		if !ok {
 			continue
 		}
-		e.touchAll(r, reader.Feature, append(slices.Clone(k.join), head...), edge.K+n, cause)
+		e.touchAll(r, reader.Feature, append(slices.Clone(k.join), head...), edge.K+n, cause).live = true
 	}
 }
 
@@ -149,7 +160,7 @@ func (e *Engine) applyOwn(r *resolver, edge *graph.Edge, k *rowsKey, old, next [
 	if f.Expands && (old == nil) != (next == nil) {
 		e.indexByID(r, edge, full, suffix, next != nil)
 	}
-	e.touchOwn(r, f, full, suffix, cause)
+	e.touchOwn(r, f, full, suffix, cause).live = true
 }
 
 // seenInState returns the part of a row's bytes in the state that readers see.

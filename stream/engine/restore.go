@@ -123,6 +123,7 @@ func (e *Engine) restoreFiled(r *router, k *rowsKey, value []byte) {
 	}
 	if k.kind == recordOwn {
 		e.reindex(r, f, k.record)
+		e.remark(f)
 	}
 	stateKey := append(taskKey(nil, prefixFiled, r.task), k.record...)
 	if f.own.zero() && len(f.edges) == 0 {
@@ -159,7 +160,7 @@ func (e *Engine) RescanAll(source Source) error {
 
 // Prefixes returns what the keys of the engine begin with.
 func Prefixes() [][]byte {
-	return [][]byte{{prefixFiled}, {prefixByIDs}, {prefixMarked}, {prefixScan}, {prefixState}}
+	return [][]byte{{prefixFiled}, {prefixByIDs}, {prefixMarked}, {prefixScan}, {prefixRequests}, {prefixState}}
 }
 
 // ResolverPrefix is the prefix of all that the state has of a resolver task, RouterPrefixes of a
@@ -171,7 +172,7 @@ func ResolverPrefix(q int32) []byte {
 // RouterPrefixes returns the prefixes of all that the state has of a router task.
 func RouterPrefixes(source Source) [][]byte {
 	var prefixes [][]byte
-	for _, kind := range []byte{prefixFiled, prefixByIDs, prefixMarked, prefixScan} {
+	for _, kind := range []byte{prefixFiled, prefixByIDs, prefixMarked, prefixScan, prefixRequests} {
 		prefixes = append(prefixes, taskKey(nil, kind, source.hash()))
 	}
 	return prefixes

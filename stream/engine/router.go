@@ -17,6 +17,10 @@ type router struct {
 	position   int64 // the next offset
 	committed  int64 // the same, as of the last commit
 	target     int64 // the end of the log when the graph came, or the task
+	waits      int64 // the bound of a request that it has not come to, 0 without one
+	waitsFor   int64 // the number of that request
+	capped     int64 // the number of a request, and one: its bound is above the end of the log, which is cap
+	cap        int64
 	partitions int32 // of the topic
 	worked     bool  // it has been given a record in this epoch
 	begun      bool  // the scan state has been looked at in this epoch
@@ -46,6 +50,15 @@ func (e *Engine) SetTarget(source Source, end int64) {
 func (e *Engine) SetPosition(source Source, position int64) {
 	if r := e.routers[source]; r != nil {
 		r.position = max(r.position, position)
+	}
+}
+
+// ReachedEnd is SetPosition where that is the end of the log. A request that waits for more was not made with
+// an end of this log; it is taken to mean this one.
+func (e *Engine) ReachedEnd(source Source, end int64) {
+	e.SetPosition(source, end)
+	if r := e.routers[source]; r != nil && r.waits > end {
+		r.capped, r.cap = r.waitsFor+1, end
 	}
 }
 
@@ -152,6 +165,8 @@ func valueSize(v graph.Value) int { return len(graph.AppendValue(nil, v)) }
 // places that it no longer has.
 func (e *Engine) file(r *router, f *graph.FeaturePlan, record []byte, row *graph.Row, o origin) {
 	old, had := e.filed(r, record)
+	// A log that is read again, because the group has forgotten its offsets, keeps its marks.
+	row.Marked = o.offset < old.marked
 	if !f.ManyKeys {
 		e.place(r, f, record, old, row, o, false, true)
 		return
@@ -186,6 +201,9 @@ func (e *Engine) filed(r *router, record []byte) (f *filed, had bool) {
 // row is produced even where nothing but its source differs from before (E3).
 func (e *Engine) place(r *router, f *graph.FeaturePlan, record []byte, old *filed, row *graph.Row, o origin, shadowed, live bool) {
 	next := filed{indexed: old.indexed, own: old.own, row: old.row}
+	if row.Marked {
+		next.marked = old.marked
+	}
 	row.Group = f.IsGroup(row)
 	key, fits := f.Own.Key(nil, row)
 	if fits {
@@ -300,12 +318,12 @@ func (e *Engine) produceAll(k rowsKey, value []byte) {
 	}
 }
 
-// Behind returns the router tasks that have not come to where their log ended when the graph came:
-// what they have to file is waited for (E4).
+// Behind returns the router tasks that have not come to where their log ended when the graph came, or a
+// request: what they have to file is waited for (E4, S10).
 func (e *Engine) Behind() map[Source]int64 {
 	behind := map[Source]int64{}
 	for source, r := range e.routers {
-		if r.position < r.target && e.topics[source.Topic] != nil {
+		if r.position < max(r.target, r.waits) && e.topics[source.Topic] != nil {
 			behind[source] = r.position
 		}
 	}

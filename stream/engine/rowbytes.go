@@ -162,6 +162,9 @@ func (s *stored) head(r *byteReader) error {
 // isShadowed reads the flag of a row of which only the head has been decoded.
 func (s *stored) isShadowed() bool { return len(s.judged) > 0 && s.judged[0]&flagShadowed != 0 }
 
+// isMarked is isShadowed for the mark of a request.
+func (s *stored) isMarked() bool { return len(s.judged) > 0 && s.judged[0]&flagMarked != 0 }
+
 // decodeJudged reads what is judged. One copy of the bytes is made; every text is a part of it.
 func (s *stored) decodeJudged(judged []byte) error {
 	if len(judged) == 0 {

@@ -17,6 +17,8 @@ import (
 //	'g' log                                       the graph under which what follows was filed; value: uvarint number
 //	'x' shape bytes(K) bytes(rest) log suffix     what a worker could not do (S12), log being empty; value: failure.go
 //	'f', 'c' edge bytes(K) bytes(rest) log ...    what is suspect, and still to come (suspect.go)
+//	'y' name bytes(K) bytes(rest) log tail        what a resolver has said of a row to others, log being empty (told.go)
+//	'j' name uvarint(partition)                   a resolver has judged all rows of a feature (judged.go); value: 1
 //	't' name uvarint(partition)                   a resolver has taken back what it had under an earlier join key; value: 1
 //
 // log is bytes(topic) uvarint(partition). A key without a value takes the record back.
@@ -49,7 +51,7 @@ func appendLog(dst []byte, s Source) []byte {
 func (k *rowsKey) append(dst []byte) []byte {
 	dst = append(dst, k.kind)
 	switch k.kind {
-	case recordOwn, recordEdge, recordFail, recordFlag, recordComing:
+	case recordOwn, recordEdge, recordFail, recordFlag, recordComing, recordTold:
 		dst = append(dst, k.edge[:]...)
 		dst = appendText(dst, k.join)
 		dst = appendText(dst, k.rest)
@@ -74,13 +76,13 @@ func parseRowsKey(key []byte) (k rowsKey, err error) {
 		copy(k.edge[:], r.take(nameSize))
 	}
 	switch k.kind {
-	case recordOwn, recordEdge, recordFail, recordFlag, recordComing:
+	case recordOwn, recordEdge, recordFail, recordFlag, recordComing, recordTold:
 		k.join, k.rest = r.bytes(), r.bytes()
 		k.source = r.log()
 		k.record = r.b
 	case recordMark, recordGraph:
 		k.source = r.log()
-	case recordMoved:
+	case recordMoved, recordJudged:
 		k.source.Partition = int32(r.uvarint())
 	default:
 		return k, fmt.Errorf("%w: kind %q", errRowsKey, k.kind)

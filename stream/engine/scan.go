@@ -59,7 +59,7 @@ func (e *Engine) beginRouter(r *router) {
 	e.produceAll(rowsKey{kind: recordGraph, source: r.source}, binary.AppendUvarint(nil, uint64(e.plan.Number)))
 }
 
-// workRouter goes on with the scan of a task and marks what is filed.
+// workRouter goes on with the scan of a task, marks what is filed, and goes on with requests.
 func (e *Engine) workRouter(r *router) (more bool) {
 	f := e.topics[r.source.Topic]
 	if f == nil {
@@ -75,7 +75,7 @@ func (e *Engine) workRouter(r *router) (more bool) {
 	if r.position >= r.target {
 		e.mark(r, f)
 	}
-	return false
+	return e.workRequests(r, f)
 }
 
 // scanChunk bounds how many records one epoch files again, since what that writes is not known
@@ -133,7 +133,7 @@ func (e *Engine) rescan(r *router, f *graph.FeaturePlan, record []byte) {
 		e.unindex(r, old.indexed, record)
 	}
 	if !usable { // it counts for nothing until a graph comes that it fits
-		e.place(r, f, record, &filed{own: old.own, row: old.row, edges: old.edges}, &s.row, origin{}, false, false)
+		e.place(r, f, record, &filed{own: old.own, row: old.row, edges: old.edges, marked: old.marked}, &s.row, origin{}, false, false)
 		return
 	}
 	e.st.Set(indexKey(nil, r.task, name, record), binary.BigEndian.AppendUint64(nil, uint64(s.offset)))

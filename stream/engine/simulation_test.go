@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -11,11 +10,6 @@ import (
 
 	"github.com/freshline/freshline/graph"
 )
-
-// simSettled lets the gate of a history be settled; off until that is built across partitions.
-const simSettled = false
-
-var settledFlag = flag.Bool("settled", simSettled, "the gate of a simulated history may be settled")
 
 // operation is one step of a history. Its randomness is its own, so that a history without it is
 // otherwise the same.
@@ -44,11 +38,11 @@ func newHistory(seed uint64) *history {
 		kind   string
 		weight int
 	}{
-		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 1}, {"step", 2},
+		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 2}, {"step", 2}, {"calm", 4},
 		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
 	}
 	if chance(r, 30) { // no faults
-		weights = weights[:12]
+		weights = weights[:13]
 	}
 	total := 0
 	for _, w := range weights {
@@ -82,16 +76,13 @@ type result struct{ events, compared int }
 // run runs a history.
 func (h *history) run(t testing.TB, operations []operation, trace func(string, ...any)) (res result, err error) {
 	r := rand.New(rand.NewPCG(h.seed, 2))
-	c := newCluster(t, r, int32(min(h.most.partitions, 1+r.IntN(4))), min(h.most.processes, 1+r.IntN(3)), r.IntN(200) == 0)
+	c := newCluster(t, r, gateOf(h.seed), int32(min(h.most.partitions, 1+r.IntN(4))), min(h.most.processes, 1+r.IntN(3)), r.IntN(200) == 0)
 	defer c.close()
-	if *settledFlag {
-		c.setGate(gateOf(h.seed))
-	}
 	if trace != nil {
 		c.trace, c.tracing = trace, true
 	}
 	m := newWriteMaker(r)
-	g := &graphMaker{r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}, settled: *settledFlag}
+	g := &graphMaker{r: r, settled: true, fixed: map[string][]string{}, gone: map[string]*specFeature{}}
 	for _, key := range specKeys {
 		c.counts[graph.FeatureKey(key)] = int32(1 + r.IntN(3)*r.IntN(2))
 	}
@@ -142,6 +133,10 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		if len(features) > 0 {
 			c.writes(kind, m, features)
 		}
+	case "calm":
+		if len(features) > 0 {
+			return c.calm(func() { c.writeOne(m, features) })
+		}
 	case "worker":
 		c.worker(m, r, true, 1+r.IntN(6))
 	case "fail":
@@ -158,7 +153,11 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		if chance(r, 10) {
 			o.ending = pick(r, []ending{endAbort, endBefore, endBetween})
 		}
-		_, err := c.epoch(pick(r, c.processes), o)
+		p := pick(r, c.processes)
+		if chance(r, 20) {
+			c.readRequests(p)
+		}
+		_, err := c.epoch(p, o)
 		return err
 	case "graph":
 		p := pick(r, c.processes)
@@ -182,6 +181,17 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		return c.coldStart(m)
 	}
 	return nil
+}
+
+// writeOne sends one write, of a root mostly.
+func (c *cluster) writeOne(m *writeMaker, features []*graph.Feature) {
+	spec := pick(c.r, features)
+	for range 5 {
+		if len(spec.Deps) > 0 {
+			spec = pick(c.r, features)
+		}
+	}
+	c.produceSample(spec.Key, m.write(c.r, c.oracle, spec))
 }
 
 // writes sends random writes and deletes.
@@ -234,8 +244,7 @@ func (c *cluster) coldStart(m *writeMaker) error {
 	if err := c.quiet(); err != nil {
 		return err
 	}
-	cold := newCluster(c.t, c.r, int32(1+c.r.IntN(4)), 1+c.r.IntN(3), false)
-	cold.setGate(c.oracle.defaults.Gate)
+	cold := newCluster(c.t, c.r, c.gate, int32(1+c.r.IntN(4)), 1+c.r.IntN(3), false)
 	cold.trace, cold.tracing, cold.counts = c.trace, c.tracing, c.counts
 	for _, g := range c.oracle.graphs {
 		cold.push(g.Graph)

@@ -17,6 +17,7 @@ import (
 //	'X' task name 0x00 recordkey            of a feature with many keys: the offset, so that the latest write of a sample is found
 //	'H' task edge                           the edges that it has marked as filed
 //	'A' task                                how far it has filed under which graph (scan.go)
+//	'Q' task                                how far it has come with requests (request.go)
 //
 // Of a resolver task (q is its partition, two bytes; K a join key, rest what a key has besides):
 //
@@ -24,21 +25,27 @@ import (
 //	'S' q 'W'                               its sweep (sweep.go)
 //	'S' q 'H' edge task                     marks of hydration
 //	'S' q 'T' name                          it has taken back what it had under an earlier join key
-//	'S' q 'D' feature columns prefix 0x00 suffix   dirty keys (dirty.go)
+//	'S' q 'D' feature columns prefix 0x00 suffix   dirty keys (job.go)
+//	'S' q 'P' feature columns prefix 0x00 suffix   held keys (held.go)
+//	'S' q 'J' name partition                marks of what partitions have judged (judged.go)
 //	'S' q 'I' edge ids 0x00 match           where a sample is, where its ids do not hold its match key
 //	'S' q 'K' K 0x00 0x01 edge rest 0x00 source    rows
 //	'S' q 'K' K 0x00 0x02 edge rest 0x00 digest    children of one parent that are alike (class.go)
 //	'S' q 'K' K 0x00 0x03 shape rest 0x00 suffix   what was last emitted (page.go)
 //	'S' q 'K' K 0x00 0x04 shape rest 0x00 suffix   what a worker could not do (failure.go)
+//	'S' q 'K' K 0x00 0x05 edge rest 0x00 source matchhash   flags: what is suspect of a row (suspect.go)
+//	'S' q 'K' K 0x00 0x06 edge rest 0x00 shape match   what is still to come to a group
+//	'S' q 'K' K 0x00 0x07 name rest 0x00 tail   what was said of a row to others (told.go)
 //
 // All that one evaluation reads lies under one K, rows in the order in which an aggregation
 // concatenates, the children of a parent side by side.
 const (
-	prefixFiled  = 'F'
-	prefixByIDs  = 'X'
-	prefixMarked = 'H'
-	prefixScan   = 'A'
-	prefixState  = 'S'
+	prefixFiled    = 'F'
+	prefixByIDs    = 'X'
+	prefixMarked   = 'H'
+	prefixScan     = 'A'
+	prefixRequests = 'Q'
+	prefixState    = 'S'
 
 	partGraph  = 'G'
 	partSweep  = 'W'

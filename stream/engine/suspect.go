@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 // What is suspect (S3) is said by the task that judges the row, to all that wait for it: a flag
 // lies beside the row on every edge on which somebody asks for it, with the fields that are
 // suspect. What is still to come to a group is said likewise, beside the rows of the group. On the
-// own edge of the feature they are kept at once; to other edges they go as records of rows:
+// own edge of the feature, which lies in the same partition, they are kept at once, and the state
+// is the memory of them; to other edges they go as records of rows, of which told.go keeps what was said:
 //
 //	'f' edge bytes(K) bytes(rest) log source matchhash   a flag; log is empty; source names the row as in the state
 //	'c' edge bytes(K) bytes(rest) log shape match        what is still to come of a match key; rest is the group's
@@ -20,23 +22,15 @@ import (
 // The value is the struct names of the fields: each a bytes. A flag's key has a hash of its row's
 // match key, so of a row that moves the old flag and the new one are two, each with one writer.
 //
-// What a task has said is kept beside the own row, so that it can be taken back: a byte, the kind of
-// the record; bytes, what its key ends in (source and matchhash, or shape and match); a sequence of
-// place, bytes(names).
+// The first page of a match key remembers whether anything is said of it (pageSaid), so that what is
+// settled costs no read.
 const (
 	recordFlag   = 'f'
 	recordComing = 'c'
 
 	sectionFlags  = 0x05
 	sectionComing = 0x06
-	sectionTold   = 0x07
 )
-
-// told is one flag that was set: where, and for which fields.
-type told struct {
-	place
-	names string
-}
 
 func appendNames(names []string) []byte {
 	var b []byte
@@ -51,29 +45,6 @@ func readNames(value []byte) (names []string) {
 		names = append(names, string(r.bytes()))
 	}
 	return names
-}
-
-func decodeTold(value []byte) (kind byte, record []byte, list []told) {
-	r := byteReader{b: slices.Clone(value)}
-	if k := r.take(1); k != nil {
-		kind = k[0]
-	}
-	record = r.bytes()
-	for len(r.b) > 0 && !r.bad {
-		t := told{place: r.place()}
-		t.names = string(r.bytes())
-		list = append(list, t)
-	}
-	return kind, record, list
-}
-
-// untell takes back what was said of a feature or a shape that is not in force any more.
-func (e *Engine) untell(value []byte) {
-	kind, record, list := decodeTold(value)
-	for _, t := range list {
-		k := rowsKey{kind: kind, edge: t.edge, join: []byte(t.join), rest: []byte(t.rest), record: record}
-		e.out.Rows = append(e.out.Rows, Row{Partition: graph.Partition(k.join, e.cfg.Partitions), Key: k.append(nil)})
-	}
 }
 
 // applyFlag keeps or takes back a flag, or what is still to come, and touches who asks for it.
@@ -106,117 +77,173 @@ func (e *Engine) applyFlag(r *resolver, k *rowsKey, value []byte) {
 			continue
 		}
 		if head, _, ok := cut(k.rest, d.N-edge.K); ok {
-			e.touchAll(r, reader.Feature, append(slices.Clone(k.join), head...), d.N, Origin{})
+			e.touchAll(r, reader.Feature, append(slices.Clone(k.join), head...), d.N, Origin{}).flagged = true
 		}
 	}
-}
-
-// say sets or (nil names) takes back a flag.
-func (ev *evaluation) say(kind byte, p place, record, names []byte) {
-	k := rowsKey{kind: kind, edge: p.edge, join: []byte(p.join), rest: []byte(p.rest), record: record}
-	if p.edge == ev.f.Own.Name {
-		ev.e.applyFlag(ev.r, &k, names)
-		return
-	}
-	ev.e.out.Rows = append(ev.e.out.Rows, Row{
-		Partition: graph.Partition(k.join, ev.e.cfg.Partitions), Key: k.append(nil), Value: names,
-	})
-}
-
-// settle brings what was said under one key of told up to what is to be said now.
-func (ev *evaluation) settle(kind byte, key, record []byte, want []told) {
-	value, had := ev.e.get(key)
-	if !had && len(want) == 0 {
-		return
-	}
-	_, _, was := decodeTold(value)
-	if slices.Equal(was, want) {
-		return
-	}
-	for _, t := range was {
-		if !slices.ContainsFunc(want, func(w told) bool { return w.place == t.place }) {
-			ev.say(kind, t.place, record, nil)
-		}
-	}
-	next := appendText([]byte{kind}, record)
-	for _, t := range want {
-		if !slices.Contains(was, t) {
-			ev.say(kind, t.place, record, []byte(t.names))
-		}
-		next = appendText(appendPlace(next, t.place), t.names)
-	}
-	if len(want) == 0 {
-		ev.e.st.Delete(key)
-		return
-	}
-	ev.e.st.Set(key, next)
-}
-
-// toldKey is where it is kept what was said of the own rows with a suffix, and tail.
-func (ev *evaluation) toldKey(name, suffix, tail []byte) []byte {
-	key := append(joinedKey(nil, ev.r.q, ev.join(), sectionTold, name), ev.matchRest()...)
-	return append(append(append(key, suffix...), tupleEnd), tail...)
 }
 
 // flag says in which fields an own row is suspect; of rows with the suffix that are not the one that
 // counts (own, nil if there is none) it takes back what was said.
 func (ev *evaluation) flag(suffix []byte, own *stored, suspect graph.FieldSet) {
-	name := ev.f.Own.Name
-	match := binary.BigEndian.AppendUint64(nil, xxhash.Sum64(ev.match))
+	if own != nil && own.row.Group {
+		suspect = graph.FieldSet{}
+	}
+	if suspect.Empty() && !ev.said() {
+		return
+	}
+	var here []byte // names, on the own edge
+	var want []told
 	var keep []byte
 	if own != nil {
+		here, want = ev.placesOf(own, suspect)
 		keep = binary.BigEndian.AppendUint64(nil, own.source)
 	}
-	prefix := ev.toldKey(name[:], suffix, nil)
-	var gone [][]byte
-	ev.e.scan(prefix, prefixAbove(prefix), func(key, _ []byte) bool {
-		if tail := key[len(prefix):]; string(tail) != string(keep) {
-			gone = append(gone, slices.Clone(tail))
+	match := binary.BigEndian.AppendUint64(nil, xxhash.Sum64(ev.match))
+	rest := append(slices.Clone(ev.matchRest()), suffix...)
+	k := rowsKey{kind: recordFlag, edge: ev.f.Own.Name, join: ev.join(), rest: rest}
+	if ev.said() {
+		for _, tail := range ev.tails(sectionFlags, ev.f.Own.Name[:], rest) {
+			if !bytes.Equal(tail[:8], keep) {
+				k.record = tail
+				ev.e.applyFlag(ev.r, &k, nil)
+			}
 		}
-		return true
-	})
-	for _, tail := range gone {
-		ev.settle(recordFlag, append(slices.Clone(prefix), tail...), append(slices.Clone(tail), match...), nil)
+		for _, tail := range ev.tails(sectionTold, ev.f.Own.Name[:], rest) {
+			if !bytes.Equal(tail, keep) {
+				ev.inform(recordFlag, ev.f.Own.Name, rest, tail, append(slices.Clone(tail), match...), nil)
+			}
+		}
 	}
-	if own != nil {
-		ev.settle(recordFlag, append(slices.Clone(prefix), keep...), append(slices.Clone(keep), match...), ev.placesOf(own, suspect))
+	if own == nil {
+		return
+	}
+	if ev.f.Own.Flagged {
+		k.record = append(slices.Clone(keep), match...)
+		ev.e.applyFlag(ev.r, &k, here)
+	}
+	ev.inform(recordFlag, ev.f.Own.Name, rest, keep, append(slices.Clone(keep), match...), want)
+	if !suspect.Empty() {
+		ev.says = true
 	}
 }
 
-// placesOf returns where a row's flag lies: on each edge on which somebody asks for it.
-func (ev *evaluation) placesOf(own *stored, suspect graph.FieldSet) (want []told) {
-	if suspect.Empty() || own.row.Group {
-		return nil
+// tails returns what the keys of a section end in, under a name and a rest.
+func (ev *evaluation) tails(section byte, name, rest []byte) (tails [][]byte) {
+	prefix := append(joinedKey(nil, ev.r.q, ev.join(), section, name), rest...)
+	prefix = append(prefix, tupleEnd)
+	ev.e.scan(prefix, prefixAbove(prefix), func(key, _ []byte) bool {
+		tails = append(tails, slices.Clone(key[len(prefix):]))
+		return true
+	})
+	return tails
+}
+
+// said reports whether anything was said of the match key, by what its first page remembers. That
+// page must have been looked at.
+func (ev *evaluation) said() bool { return ev.says || ev.e.flags&pageSaid != 0 }
+
+// placesOf returns where a row's flag lies: the names of its fields where somebody asks on the own edge, and
+// the places on other edges.
+func (ev *evaluation) placesOf(own *stored, suspect graph.FieldSet) (here []byte, want []told) {
+	if suspect.Empty() {
+		return nil, nil
 	}
-	names := string(appendNames(ev.f.FieldNames(suspect)))
-	row := &graph.Row{Columns: own.columns(nil), Children: -1}
+	names := appendNames(ev.f.FieldNames(suspect))
+	if ev.f.Own.Flagged {
+		here = names
+	}
+	var row *graph.Row
 	for _, edge := range ev.e.plan.Edges {
-		if edge.Upstream != ev.f || !edge.Flagged {
+		if edge.Upstream != ev.f || !edge.Flagged || edge.Own {
 			continue
 		}
-		key, ok := edge.Key(nil, row)
-		if ok && (edge.Own || edge.View.Passes(row.Columns)) {
-			want = append(want, told{placeOf(edge, key), names})
+		if row == nil {
+			row = &graph.Row{Columns: own.columns(nil), Children: -1}
+		}
+		if key, ok := edge.Key(nil, row); ok && edge.View.Passes(row.Columns) {
+			want = append(want, told{placeOf(edge, key), string(names)})
 		}
 	}
-	return want
+	return here, want
 }
 
 // coming says what is still to come of the match key to the groups of its readers.
 func (ev *evaluation) coming(fields graph.FieldSet) {
+	if ev.null {
+		fields = graph.FieldSet{}
+	}
+	if fields.Empty() && !ev.said() {
+		return
+	}
+	names := appendNames(ev.f.FieldNames(fields))
+	shape := nameOf(ev.f.Shape.Name)
+	tail := append(slices.Clone(shape[:]), ev.match...)
 	var want []told
-	if !fields.Empty() && !ev.null {
-		names := string(appendNames(ev.f.FieldNames(fields)))
-		for _, edge := range ev.e.plan.Edges {
-			if edge.Upstream == ev.f && edge.Coming {
-				if at, ok := ev.groupOf(edge); ok {
-					want = append(want, told{at, names})
-				}
+	for _, edge := range ev.e.plan.Edges {
+		if edge.Upstream != ev.f || !edge.Coming {
+			continue
+		}
+		if edge.Own { // a group there is a whole join key
+			k := rowsKey{kind: recordComing, edge: edge.Name, join: ev.join(), record: tail}
+			if fields.Empty() {
+				ev.e.applyFlag(ev.r, &k, nil)
+			} else {
+				ev.e.applyFlag(ev.r, &k, names)
+			}
+		} else if !fields.Empty() {
+			if at, ok := ev.groupOf(edge); ok {
+				want = append(want, told{at, string(names)})
 			}
 		}
 	}
-	shape := nameOf(ev.f.Shape.Name)
-	ev.settle(recordComing, ev.toldKey(shape[:], nil, nil), append(slices.Clone(shape[:]), ev.match...), want)
+	ev.inform(recordComing, shape, ev.matchRest(), nil, tail, want)
+	if !fields.Empty() {
+		ev.says = true
+	}
+}
+
+// remember keeps in the first page of the match key whether anything is said of it.
+func (ev *evaluation) remember() {
+	had := ev.e.flags&pageSaid != 0
+	if !ev.f.Watched || !had && !ev.says {
+		return
+	}
+	says := ev.says
+	if !says { // what was said may all have been taken back
+		shape := nameOf(ev.f.Shape.Name)
+		says = ev.anySaid(sectionFlags, ev.f.Own.Name[:], ev.matchRest(), nil) ||
+			ev.anySaid(sectionTold, ev.f.Own.Name[:], ev.matchRest(), nil) ||
+			ev.anySaid(sectionTold, shape[:], ev.matchRest(), nil) ||
+			ev.f.Own.Coming && ev.anySaid(sectionComing, ev.f.Own.Name[:], nil, append(append([]byte{tupleEnd}, shape[:]...), ev.match...))
+	}
+	if says == had {
+		return
+	}
+	ev.e.markSaid(ev.pagePrefix(), says)
+}
+
+func (ev *evaluation) anySaid(section byte, name, rest, tail []byte) bool {
+	key := append(joinedKey(nil, ev.r.q, ev.join(), section, name), rest...)
+	if tail != nil {
+		_, ok := ev.e.get(append(key, tail...))
+		return ok
+	}
+	return ev.e.first(key, append(slices.Clone(key), tupleTop)) != nil
+}
+
+// markSaid sets the flag of a match key, or clears it.
+func (e *Engine) markSaid(prefix []byte, says bool) {
+	p := e.page(prefix, nil)
+	flags := p.flags &^ pageSaid
+	if says {
+		flags |= pageSaid
+	}
+	if flags == p.flags {
+		return
+	}
+	p.flags = flags
+	e.writePage(prefix, &p, p.entries)
+	e.flags = flags
 }
 
 // groupOf returns the group on an edge that a sample of the match key would belong to, if the

@@ -141,10 +141,6 @@ func (e *Engine) sweepJoin(r *resolver, s *sweep, join []byte) bool {
 			continue
 		}
 		j := &job{feature: f, prefix: slices.Clone(join), columns: f.K, all: true, cause: s.cause}
-		if e.spent() {
-			e.saveDirty(r, j, nil)
-			continue
-		}
 		e.runLive(r, j)
 	}
 	return true
@@ -163,7 +159,7 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 				}
 			}
 		}
-		return e.drop(from, to, func(key, page []byte) { e.takeBack(r, shape, key, page) })
+		return e.dropPages(r, shape, from, to)
 	}
 	if section == sectionFailed { // remembered whatever the graph: the same work may be offered again
 		if shape := e.shapes[binary.BigEndian.Uint64(name)]; shape != nil {
@@ -175,11 +171,11 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		return true
 	}
 	if section == sectionTold {
-		return e.sweepTold(name, from, to, found)
+		return e.sweepTold(r, name, from, to, found)
 	}
 	edge := e.plan.Edge(graph.EdgeName(name))
-	if edge == nil {
-		return e.drop(from, to, nil)
+	if edge == nil || edge.Own && (section == sectionFlags && !edge.Flagged || section == sectionComing && !edge.Coming) {
+		return e.drop(from, to, nil) // flags on other edges their writers take back
 	}
 	if edge.Own {
 		found[edge.Upstream.Position()] = true
@@ -188,21 +184,6 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 		found[reader.Feature.Position()] = true
 	}
 	return true
-}
-
-// sweepTold looks at what was said of a feature's rows, or of what is still to come of a shape (S3).
-func (e *Engine) sweepTold(name, from, to []byte, found []bool) bool {
-	if edge := e.plan.Edge(graph.EdgeName(name)); edge != nil && edge.Upstream.Watched {
-		found[edge.Upstream.Position()] = true
-		return true
-	}
-	if shape := e.shapes[binary.BigEndian.Uint64(name)]; shape != nil {
-		if f := e.plan.Feature(shape.Feature); f != nil && f.Shape.Name == shape.Name && f.Watched {
-			found[f.Position()] = true
-			return true
-		}
-	}
-	return e.drop(from, to, func(_, value []byte) { e.untell(value) })
 }
 
 // drop deletes a range, as far as the budget goes.
@@ -223,6 +204,38 @@ func (e *Engine) drop(from, to []byte, before func(key, value []byte)) bool {
 	})
 	for _, key := range keys {
 		e.st.Delete(key)
+	}
+	return done
+}
+
+// dropPages takes back what the pages of a shape that is not in force say. That there are failures stays, as
+// these do.
+func (e *Engine) dropPages(r *resolver, shape *graph.Shape, from, to []byte) bool {
+	failures := []byte{pageFailures}
+	var flagged [][]byte
+	done := true
+	var keys [][]byte
+	e.scan(from, to, func(key, page []byte) bool {
+		if bytes.Equal(page, failures) {
+			return true
+		}
+		if len(keys) > 0 && e.spent() {
+			done = false
+			return false
+		}
+		e.budget--
+		keys = append(keys, slices.Clone(key))
+		if len(page) > 0 && page[0]&pageFailures != 0 {
+			flagged = append(flagged, keys[len(keys)-1])
+		}
+		e.takeBack(r, shape, key, page)
+		return true
+	})
+	for _, key := range keys {
+		e.st.Delete(key)
+	}
+	for _, key := range flagged {
+		e.st.Set(key, failures)
 	}
 	return done
 }

@@ -202,8 +202,8 @@ func (r *run) invalidate(line int, op *operation) (*graph.Refusal, error) {
 			return &graph.Refusal{Reason: BadFilter, Detail: err.Error()}, nil
 		}
 	}
-	_, err := r.local.Request(graph.FeatureKey(op.text), filter, int64(line))
-	return nil, err
+	r.local.Request(graph.FeatureKey(op.text), filter, int64(line))
+	return nil, nil
 }
 
 // fail says that the present work of a key could not be done; of a key without work it says nothing.
@@ -222,7 +222,7 @@ func (r *run) fail(op *operation) (*graph.Refusal, error) {
 		if c.Feature != graph.FeatureKey(op.text) || !c.Status.Work() || !sameColumns(c.Key, key.Columns) {
 			continue
 		}
-		return nil, r.local.Fail(c.Feature, []byte(c.key), &engine.Failure{EventID: c.event, Attempt: 1, Type: op.failure, Message: op.message})
+		return r.local.Fail(c.Feature, []byte(c.key), &engine.Failure{EventID: c.event, Attempt: 1, Type: op.failure, Message: op.message})
 	}
 	return nil, nil
 }

@@ -21,9 +21,10 @@ type inputLog struct {
 
 // inputRow is one row of a dependency, as it is in the state.
 type inputRow struct {
-	dep   int
-	key   []byte // the tuple behind the join key
-	value []byte
+	dep    int
+	key    []byte // the tuple behind the join key
+	source uint64
+	value  []byte
 }
 
 // Limits of what an event lists of its inputs (E6).
@@ -174,6 +175,6 @@ func (ev *evaluation) note(dep int, d *graph.DepPlan, key, value []byte, s *stor
 	}
 	if len(l.rows) < maxInputs && l.bytes+len(value) <= 4*maxInputBytes {
 		l.bytes += len(value)
-		l.rows = append(l.rows, inputRow{dep: dep, key: slices.Clone(key), value: slices.Clone(value)})
+		l.rows = append(l.rows, inputRow{dep: dep, key: slices.Clone(key), source: s.source, value: slices.Clone(value)})
 	}
 }

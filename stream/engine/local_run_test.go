@@ -201,6 +201,9 @@ func (l *localRun) take(e *engine.Event) {
 	if before == nil && event == nil || before != nil && event != nil && before.content == event.content && before.id == event.id {
 		l.fault = fmt.Errorf("E1: %v is told again to be %s", k, event)
 	}
+	if event != nil && event.body.Judgement.Status == graph.Awaiting && len(event.body.Awaiting) == 0 {
+		l.fault = fmt.Errorf("E6: %v names nothing that it waits for", k)
+	}
 	if event == nil {
 		delete(l.now, k)
 	} else {

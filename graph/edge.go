@@ -80,9 +80,29 @@ func (p *Plan) compileEdges() {
 				p.Edges = append(p.Edges, e)
 			}
 			d.Edge = e
+			d.IDs = d.placeIDs()
 			e.Readers = append(e.Readers, Reader{Feature: f, Dep: i})
 		}
 	}
+}
+
+// placeIDs finds the upstream's id columns on the edge.
+func (d *DepPlan) placeIDs() []ID {
+	names := d.Edge.Columns
+	if d.View.shared {
+		names = make([]string, len(d.Edge.Columns))
+		for i, c := range d.Edge.Columns {
+			names[i] = d.View.Renamed(c)
+		}
+	}
+	var ids []ID
+	for _, id := range d.RenamedIDs() {
+		if at := slices.Index(names, id); at >= 0 {
+			ids = append(ids, ID{id, at})
+		}
+	}
+	slices.SortFunc(ids, func(a, b ID) int { return strings.Compare(a.Name, b.Name) })
+	return ids
 }
 
 // edge describes the edge of its own that the dependency would have.

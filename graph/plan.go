@@ -81,6 +81,13 @@ type DepPlan struct {
 	Reads    []int // indexes of the upstream's fields that some field reads, ascending
 	Edge     *Edge // where it finds its rows
 	View     *View // what it sees of them
+	IDs      []ID  // the upstream's id columns, by name
+}
+
+// ID is an id column of an upstream.
+type ID struct {
+	Name string // as readers call it
+	At   int    // its place in Edge.Columns
 }
 
 // Feature returns the plan of a feature, nil if the graph has none.

@@ -50,6 +50,13 @@
 // generation fences every epoch; where a partition is read from, recovery says. Changes of ownership
 // are noted between two epochs and taken before the next one.
 //
+// # Dead letters
+//
+// A record that cannot be used is kept untouched (deadLetter), under its place as the key. A retry is a copy
+// at the end of the same partition, and then a mark behind the dead letter with the same key, which says
+// where the copy is (RetryDeadLetters). Nothing else remembers it: the topic is deleted by age, and a mark
+// outlives its dead letter.
+//
 // # Non-obvious
 //
 //   - kgo.GroupTransactSession is not used: see transactions and membership for why.
@@ -59,5 +66,7 @@
 //     its position is written only when the task goes (positions.go).
 //   - A position may lie behind a transaction marker, so after an epoch the group's offset moves
 //     once more, by a plain commit.
+//   - A record that is not at its offset any more was superseded: compaction removes nothing else. The
+//     later record may itself be gone by now (a tombstone), so a retry refuses both.
 //   - Sample partitions pause while rows lags behind: rows first.
 package stream

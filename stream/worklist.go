@@ -82,14 +82,7 @@ func outstanding(ctx context.Context, cluster Cluster, ns Namespace, schemas sch
 			delete(newest, at)
 			return nil
 		}
-		// A copy: the record holds the memory of the whole batch that it came in.
-		kept := &kgo.Record{
-			Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp,
-		}
-		for _, h := range r.Headers {
-			kept.Headers = append(kept.Headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
-		}
-		newest[at] = kept
+		newest[at] = detached(r)
 		return nil
 	})
 	if err != nil {
@@ -100,6 +93,17 @@ func outstanding(ctx context.Context, cluster Cluster, ns Namespace, schemas sch
 		events = append(events, readEvent(ctx, ns, schemas, r))
 	}
 	return events, nil
+}
+
+// detached is a copy of a record: the record holds the memory of the whole batch that it came in.
+func detached(r *kgo.Record) *kgo.Record {
+	kept := &kgo.Record{
+		Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp,
+	}
+	for _, h := range r.Headers {
+		kept.Headers = append(kept.Headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
+	}
+	return kept
 }
 
 // logBatches divides the partitions of topics into readings that keep memory bounded, in order.

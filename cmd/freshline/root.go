@@ -44,6 +44,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newWorklistCommand(),
 		c.newStatusCommand(),
 		c.newInvalidateCommand(),
+		c.newDeadletterCommand(),
 		c.newReplayCommand(),
 		c.newVersionCommand(),
 	)

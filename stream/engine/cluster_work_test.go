@@ -281,7 +281,7 @@ func (c *cluster) fail() error {
 	}, committed: func() {
 		delete(c.oracle.failures, k)
 		if failure != nil {
-			c.oracle.failures[k] = &oracleFailure{id: failure.EventID, attempt: failure.Attempt, kind: failure.Type, message: failure.Message}
+			c.oracle.failures[k] = &oracleFailure{id: failure.EventID, shapes: c.histories[len(c.histories)-1].Shapes(k.feature), attempt: failure.Attempt, kind: failure.Type, message: failure.Message}
 		}
 	}}
 	if chance(c.r, 10) {

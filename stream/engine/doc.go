@@ -79,6 +79,7 @@
 //     visits every key.
 //   - The digest in a page covers what E1 compares. Counts of children and input blocks are not in
 //     it, so they are what held at emission.
-//   - The event id hashes the inputs in the order of their feature keys, so no edit of the order of
-//     a graph file makes work new.
+//   - The event id hashes what a worker is given, each value with its name and in no order (digest.go):
+//     not the match key, the shape or the edges. So a push that lays the same work out otherwise makes
+//     nothing new.
 package engine

@@ -63,6 +63,7 @@ type judged struct {
 	scope      graph.Scope
 	digest     uint64
 	work       [16]byte
+	key        setDigest // of the columns of M by name
 	worded     bool
 	inputs     *Inputs
 	inputBytes int
@@ -158,11 +159,13 @@ func markWork(hash uint64, status graph.Status) uint64 {
 	return hash
 }
 
-// workID names a piece of work (E3), of which word has been called.
+// workID names a piece of work (E3), of which word has been called. Of the key its columns count by name: which
+// of them are the match key, and in what order, is the plan's affair.
 func (ev *evaluation) workID(suffix []byte, own *stored) [16]byte {
+	key := ev.last.key
+	key.addTuple(ev.f.Suffix, suffix)
 	var b [256]byte
-	text := append(b[:0], ev.last.work[:]...)
-	text = append(text, suffix...)
+	text := key.append(append(b[:0], ev.last.work[:]...))
 	if own != nil {
 		text = appendText(text, ev.e.cfg.Topic(ev.f))
 		text = binary.BigEndian.AppendUint32(text, uint32(own.partition))
@@ -201,14 +204,12 @@ func (ev *evaluation) word(scope graph.Scope, j graph.Judgement) {
 	b = append(b, expected...)
 	l.digest = xxhash.Sum64(b)
 
-	b = appendText(b[:0], string(ev.f.Key))
-	b = binary.BigEndian.AppendUint64(b, ev.f.Shape.Name)
-	b = appendText(b, ev.match)
-	b = append(b, byte(scope), byte(j.Status))
+	b = append(appendText(b[:0], string(ev.f.Key)), byte(scope), byte(j.Status))
 	b = appendText(b, ev.f.Version)
 	b = append(b, expected...)
-	sum := ev.seen.hash.Sum128().Bytes()
-	l.work = hash128(append(b, sum[:]...))
+	l.work = hash128(ev.seen.sum.append(b))
+	l.key = setDigest{}
+	l.key.addTuple(ev.f.Layout, ev.match)
 }
 
 func hash128(b []byte) [16]byte { return xxh3.Hash128(b).Bytes() }
@@ -279,8 +280,7 @@ func (ev *evaluation) listInputs() *Inputs {
 	if l.inputs != nil || ev.f.Root() {
 		return l.inputs
 	}
-	sum := ev.seen.hash.Sum128().Bytes()
-	in := &Inputs{Total: ev.seen.total, Digest: hex.EncodeToString(sum[:])}
+	in := &Inputs{Total: ev.seen.total, Digest: hex.EncodeToString(ev.seen.sum.append(nil))}
 	size := 0
 	for i := range ev.seen.rows {
 		row := &ev.seen.rows[i]

@@ -1,6 +1,13 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/freshline/freshline/graph"
+)
+
+// History returns the graphs that have been pushed.
+func (l *Local) History() *graph.History { return l.history }
 
 // RowsKeyText words the key of a record of rows, for the traces of the simulation.
 func RowsKeyText(key []byte) string {

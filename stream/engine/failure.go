@@ -71,7 +71,8 @@ func decodeFailure(value []byte) (id [16]byte, f *Failure, o Origin, ok bool) {
 //
 // It is filed under every shape that the feature ever had and that has such a key, in force or not: so
 // the newest word on a key counts also where a later graph brings an earlier shape back, or the feature
-// itself (G6). A shape that is new needs no earlier failure: the work under it is other work (E3).
+// itself (G6). Under a shape that is new it counts where the key stays in its partition of rows (carryFailure); a push
+// that moves it to another one makes that the work is offered again.
 func (e *Engine) Fail(feature graph.FeatureKey, key []byte, failure *Failure, o Origin) (*graph.Refusal, error) {
 	shapes := e.history.Shapes(feature)
 	if len(shapes) == 0 {
@@ -131,13 +132,75 @@ func (e *Engine) applyFailure(r *resolver, k *rowsKey, value []byte) {
 		return
 	}
 	f := e.plan.Feature(shape.Feature)
-	if f == nil || f.Shape.Name != shape.Name {
+	if f == nil {
+		return
+	}
+	if f.Shape.Name != shape.Name {
+		if !there {
+			value = nil
+		}
+		e.carryFailure(r, shape, f, &joined{join: k.join, rest: k.rest, tail: k.record}, value, true)
 		return
 	}
 	match := append(slices.Clone(k.join), k.rest...)
+	e.touchFailed(r, f, match, k.record, cause)
+}
+
+// carryFailure makes a failure of a key under an earlier shape one under the shape in force, where that has the
+// key in this partition: the work may be the same. One that was said under the shape in force stays, unless newest
+// says that this one is later.
+func (e *Engine) carryFailure(r *resolver, shape *graph.Shape, f *graph.FeaturePlan, j *joined, value []byte, newest bool) {
+	vals := values(values(nil, j.join), j.rest)
+	key := shape.InputKey(nil, vals)
+	if len(j.tail) > 0 {
+		key = shape.SampleKey(nil, values(vals, j.tail))
+	}
+	names, vals, err := graph.ParseKeyJSON(key)
+	if err != nil {
+		return
+	}
+	match, suffix, ok := e.locate(r.q, f.Shape, names, vals)
+	if !ok {
+		return
+	}
+	join, rest, _ := cut(match, f.K)
+	name := nameOf(f.Shape.Name)
+	at := append(joinedKey(nil, r.q, join, sectionFailed, name[:]), rest...)
+	at = append(append(at, tupleEnd), suffix...)
+	if _, had := e.get(at); had && !newest {
+		return
+	}
+	if value == nil {
+		e.st.Delete(at)
+	} else {
+		e.st.Set(at, value)
+		e.flagFailure(r, join, name[:], rest)
+	}
+	if !r.isOpen(f) {
+		return // the sweep that opens it visits every key
+	}
+	e.touchFailed(r, f, match, suffix, Origin{})
+}
+
+// touchFailed says that something is known of the work of a key.
+func (e *Engine) touchFailed(r *resolver, f *graph.FeaturePlan, match, suffix []byte, cause Origin) {
 	j := r.job(f, match, len(f.Layout), cause)
-	if len(k.record) > 0 {
-		j.suffixes[string(k.record)] = struct{}{}
+	if len(suffix) > 0 {
+		j.suffixes[string(suffix)] = struct{}{}
+	}
+}
+
+// carryFailures does so for all failures in a range of the state.
+func (e *Engine) carryFailures(r *resolver, shape *graph.Shape, f *graph.FeaturePlan, from, to []byte) {
+	var keys, vals [][]byte
+	e.scan(from, to, func(key, value []byte) bool {
+		keys, vals = append(keys, slices.Clone(key[len(partKey(nil, r.q, partJoined)):])), append(vals, slices.Clone(value))
+		return true
+	})
+	for i, key := range keys {
+		if j, ok := parseJoined(key); ok {
+			e.carryFailure(r, shape, f, &j, vals[i], false)
+		}
 	}
 }
 

@@ -5,15 +5,14 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/freshline/freshline/graph"
 )
 
 // inputLog remembers the inputs of the match key at hand: the digest of all of them, which goes
 // into the id of the work (E3), and the first of them, which an event lists (E6).
 type inputLog struct {
-	hash  xxh3.Hasher
+	sum   setDigest
+	text  []byte // of the row at hand
 	rows  []inputRow
 	bytes int
 	total int
@@ -35,7 +34,7 @@ const (
 )
 
 func (l *inputLog) reset() {
-	l.hash.Reset()
+	l.sum = setDigest{}
 	l.rows, l.bytes, l.total = l.rows[:0], 0, 0
 }
 
@@ -157,24 +156,50 @@ func (ev *evaluation) passes(d *graph.DepPlan, s *stored) bool {
 func (ev *evaluation) note(dep int, d *graph.DepPlan, key, value []byte, s *stored) {
 	l := &ev.seen
 	l.total++
-	b := appendText(nil, string(d.Upstream.Key))
-	b = appendText(b, key)
-	for i := range s.row.Fields {
-		b = appendText(appendText(b, s.row.Fields[i].Name), s.row.Fields[i].DataVersion)
-	}
-	_, _ = l.hash.Write(b) // a hash never fails
-	if d.View.Shared() && d.View.Changes() {
-		ev.columns = s.columns(ev.columns[:0])
-		for _, c := range d.View.Select(nil, ev.columns) {
-			_, _ = l.hash.Write(graph.AppendValue(appendText(nil, c.Name), c.Value))
-		}
-	} else {
-		r := byteReader{b: s.rest}
-		r.uvarint()
-		_, _ = l.hash.Write(r.b)
-	}
+	l.text = ev.describe(l.text[:0], d, key, s)
+	l.sum.add(l.text)
 	if len(l.rows) < maxInputs && l.bytes+len(value) <= 4*maxInputBytes {
 		l.bytes += len(value)
 		l.rows = append(l.rows, inputRow{dep: dep, key: slices.Clone(key), source: s.source, value: slices.Clone(value)})
 	}
+}
+
+// describe appends what E3 says of an input: the same bytes for the same input, on whatever edge it lies.
+func (ev *evaluation) describe(dst []byte, d *graph.DepPlan, key []byte, s *stored) []byte {
+	dst = appendText(dst, string(d.Upstream.Key))
+	dst = binary.AppendUvarint(dst, uint64(len(d.IDs)))
+	for _, id := range d.IDs {
+		dst = appendText(dst, id.Name)
+		if id.At < d.Edge.K {
+			dst = append(dst, tupleValue(ev.join(), id.At)...)
+		} else {
+			dst = append(dst, tupleValue(key, id.At-d.Edge.K)...)
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(s.row.Fields)))
+	for i := range s.row.Fields {
+		dst = appendText(appendText(dst, s.row.Fields[i].Name), s.row.Fields[i].DataVersion)
+	}
+	if d.View.Shared() && d.View.Changes() {
+		ev.columns = s.columns(ev.columns[:0])
+		for _, c := range d.View.Select(nil, ev.columns) {
+			dst = graph.AppendValue(appendText(dst, c.Name), c.Value)
+		}
+		return dst
+	}
+	// As they are stored, but for those that are null: on an edge of their own rows have none.
+	r := byteReader{b: s.rest}
+	for range r.uvarint() {
+		column := r.b
+		r.bytes()
+		rest, err := graph.SkipValue(r.b)
+		if err != nil {
+			return dst
+		}
+		if !graph.IsNull(r.b) {
+			dst = append(dst, column[:len(column)-len(rest)]...)
+		}
+		r.b = rest
+	}
+	return dst
 }

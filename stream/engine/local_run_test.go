@@ -171,7 +171,7 @@ func (l *localRun) quiet() error {
 		return l.fault
 	}
 	want := l.answers()
-	compared, err := l.works.compare(l.local.Plan(), l.now, want)
+	compared, err := l.works.compare(l.now, want)
 	l.compared += compared
 	if err != nil {
 		return err

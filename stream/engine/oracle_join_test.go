@@ -144,7 +144,6 @@ type oracleExpected struct {
 	provenance   string
 	text         string // all of it
 	inputs       string // data versions and selected columns of every input row (E3)
-	ids          string // their ids
 }
 
 // expect computes the expected row at a match key.
@@ -196,7 +195,6 @@ func (o *oracle) expect(spec *graph.Feature, deps []*oracleDep, parents map[grap
 	for _, dep := range deps {
 		for _, in := range present[dep.up.Key] {
 			e.inputs += describe(dep, in)
-			e.ids += fmt.Sprint(in.ids)
 		}
 	}
 	return e
@@ -237,5 +235,9 @@ func describe(dep *oracleDep, in oracleInput) string {
 			}
 		}
 	}
-	return fmt.Sprintf("\n  input %s data %v columns %v", dep.up.Key, in.row.data, seen)
+	ids := map[string]graph.Value{}
+	for i, id := range dep.up.IDColumns {
+		ids[renamedTo(dep.spec, id)] = in.ids[i]
+	}
+	return fmt.Sprintf("\n  input %s ids %v data %v columns %v", dep.up.Key, ids, in.row.data, seen)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/freshline/freshline/graph"
 )
@@ -36,6 +37,7 @@ type answer struct {
 // oracleFailure is what a worker said of a piece of work (S12): of the work itself, or of its event id.
 type oracleFailure struct {
 	work, id      string
+	shapes        []*graph.Shape // of its key, that graphs had when it was said
 	attempt       int64
 	kind, message string
 }
@@ -63,13 +65,19 @@ func (a *answer) outcome() string {
 	return text
 }
 
-// work is what the event id is a hash of (E3).
+// work is what the event id is a hash of (E3): names go with all values, so that no order counts.
 func (a *answer) work(k answerKey) string {
 	status := a.status
 	if a.failure != nil {
 		status = a.failed
 	}
-	return fmt.Sprintf("%s %s %s %s %s %s source %s%s", k.feature, k.key, a.scope, status, a.version, a.expected.text, a.source, a.expected.inputs)
+	key := map[string]graph.Value{}
+	for i, name := range a.names {
+		key[name] = a.values[i]
+	}
+	inputs := strings.Split(a.expected.inputs, "\n")
+	slices.Sort(inputs)
+	return fmt.Sprintf("%s %v %s %s %s %s source %s%s", k.feature, key, a.scope, status, a.version, a.expected.text, a.source, strings.Join(inputs, "\n"))
 }
 
 // verdict is the judgement of one own row, or of none.

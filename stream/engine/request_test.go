@@ -184,15 +184,16 @@ func TestFailureUnderShapes(t *testing.T) {
 	if l.Plan().Feature("d").Shape.Name == shape {
 		t.Fatal("the graphs have one shape")
 	}
-	settle("another shape", graph.New)
-	if last.Body.EventID == first {
-		t.Error("the work under another shape has the id of the work before")
+	settle("another shape", graph.Failed)
+	if last.Body.EventID != first {
+		t.Error("the same work under another shape has another id")
 	}
 	push(narrow)
 	settle("the first shape again", graph.Failed)
 	push(wide)
-	settle("the other shape again", graph.New)
+	settle("the other shape again", graph.Failed)
 	say(nil)
+	settle("a retry", graph.New)
 	push(narrow)
 	settle("after a retry", graph.New)
 	if last.Body.EventID != first {

@@ -166,6 +166,8 @@ func (e *Engine) sweepPart(r *resolver, section byte, name, from, to []byte, fou
 			if f := e.plan.Feature(shape.Feature); f != nil && f.Shape.Name == shape.Name {
 				found[f.Position()] = true
 				e.flagFailures(r, from, to)
+			} else if f != nil {
+				e.carryFailures(r, shape, f, from, to)
 			}
 		}
 		return true

@@ -36,8 +36,8 @@ func (ev *evaluation) listAwaiting() []string {
 	ev.awaited = list
 	ev.readGroups()
 	ev.awaited = nil
-	for _, d := range ev.f.Deps {
-		if !d.Settle || d.Spec.Lineage.Kind != graph.Aggregation {
+	for i, d := range ev.f.Deps {
+		if !d.Settle || !ev.inputs[i].Present {
 			continue
 		}
 		ev.scanComing(d, func(shape *graph.Shape, match []graph.Value, fields graph.FieldSet) bool {

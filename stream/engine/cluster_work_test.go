@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -183,10 +184,21 @@ func (c *cluster) complete(m *writeMaker) (bool, error) {
 			return false, err
 		}
 		if c.worker(m, c.r, false, 0) == 0 {
-			return true, nil
+			return true, c.waitsForNothing()
 		}
 	}
 	return false, nil
+}
+
+// waitsForNothing checks that no key waits, when no worker has anything to do: it would wait for ever.
+func (c *cluster) waitsForNothing() error {
+	events, err := c.answered()
+	for k, e := range events {
+		if err == nil && e.body.Judgement.Status == graph.Awaiting {
+			err = fmt.Errorf("%s %s waits, but there is no work", k.feature, k.key)
+		}
+	}
+	return err
 }
 
 // request asks for rows of a feature again (S10): what lies below the ends of its logs now.

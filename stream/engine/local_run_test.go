@@ -43,7 +43,7 @@ func (l *localRun) do(text []byte) error {
 
 func (l *localRun) doLine(text []byte) error {
 	op, ok := parseReplayLine(text)
-	if ok && (op.Fail != nil || op.Invalidate != nil) { // both are of what is known when all is quiet
+	if ok && op.Fail != nil { // it is said of what is known when all is quiet
 		if err := l.quiet(); err != nil {
 			return err
 		}
@@ -140,7 +140,6 @@ func (l *localRun) giveFailure(feature graph.FeatureKey, op *replayLine) (graph.
 			if l.failures[k] == nil {
 				return "", fmt.Errorf("S12: %v is %s, but the oracle sees no work", k, e)
 			}
-			l.failures[k].id = e.id
 			refusal, err := l.local.Fail(feature, []byte(k.key), &engine.Failure{EventID: e.id, Attempt: 1, Type: op.Type, Message: op.Message})
 			if refusal != nil {
 				return refusal.Reason, err
@@ -149,17 +148,6 @@ func (l *localRun) giveFailure(feature graph.FeatureKey, op *replayLine) (graph.
 		}
 	}
 	return "", nil
-}
-
-// answers is what the oracle answers. Whether a failure is of the present work its event id says (S12):
-// a push may make the id another for work that E3 has as the same, if it changes ids or the join.
-func (l *localRun) answers() map[answerKey]*answer {
-	return l.answersFailed(func(k answerKey, _ *answer) *oracleFailure {
-		if f, e := l.failures[k], l.now[k]; f != nil && e != nil && f.id == e.id {
-			return f
-		}
-		return nil
-	})
 }
 
 // quiet lets the engine come to rest and compares.
@@ -200,6 +188,9 @@ func (l *localRun) take(e *engine.Event) {
 	}
 	if before == nil && event == nil || before != nil && event != nil && before.content == event.content && before.id == event.id {
 		l.fault = fmt.Errorf("E1: %v is told again to be %s", k, event)
+	}
+	if event != nil && event.body.Judgement.Status == graph.Awaiting && len(event.body.Awaiting) == 0 {
+		l.fault = fmt.Errorf("E6: %v names nothing that it waits for", k)
 	}
 	if event == nil {
 		delete(l.now, k)

@@ -235,7 +235,7 @@ func (p *onePiece) sameLine(spec *graph.Feature, s oracleSample) []byte {
 func (p *onePiece) work() error {
 	busy := map[answerKey][][]byte{}
 	for range 5000 {
-		open := p.localRun.answers()
+		open := p.answers()
 		var can []answerKey
 		for _, k := range sortedKeys(open) {
 			if a := open[k]; busy[k] == nil && (a.status.Work() || a.status == graph.Orphaned) && !p.empty(a) {

@@ -19,6 +19,8 @@ type bench struct {
 	rows    []engine.Row
 	offset  int64
 	events  int
+	filed   int                 // records of rows
+	take    func(*engine.Event) // is given every event; may be nil
 	reads   state.Reads
 	writes  state.Writes
 }
@@ -30,12 +32,17 @@ const benchGraph = `{"features": [
 ]}`
 
 func newBench(b *testing.B, store state.Store) *bench {
-	g, err := graph.Parse([]byte(benchGraph), "bench")
+	return newGateBench(b, store, benchGraph, graph.GateUnset)
+}
+
+// newGateBench runs a graph that sets no gate in one.
+func newGateBench(b *testing.B, store state.Store, text string, gate graph.Gate) *bench {
+	g, err := graph.Parse([]byte(text), "bench")
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := &bench{b: b, store: store, e: engine.New(engine.Config{Partitions: 4, Topic: topicOf})}
-	if r.history, err = graph.NewHistory(graph.Defaults{}).Push(1, g); err != nil {
+	r := &bench{b: b, store: store, e: engine.New(engine.Config{Partitions: 4, Topic: topicOf, Hold: 1})}
+	if r.history, err = graph.NewHistory(graph.Defaults{Gate: gate}).Push(1, g); err != nil {
 		b.Fatal(err)
 	}
 	r.e.Push(r.history)
@@ -76,6 +83,12 @@ func (r *bench) epoch(route func()) (more bool) {
 	out := r.e.Output()
 	r.rows = append(r.rows[:0], out.Rows...)
 	r.events += len(out.Events)
+	r.filed += len(out.Rows)
+	for i := range out.Events {
+		if r.take != nil {
+			r.take(&out.Events[i])
+		}
+	}
 	if err := reader.Close(); err != nil {
 		r.b.Fatal(err)
 	}
@@ -92,17 +105,28 @@ func (r *bench) epoch(route func()) (more bool) {
 	return more || len(r.rows) > 0
 }
 
+// passTime lets the clock go on to where something is offered that was held back.
+func (r *bench) passTime() bool {
+	next := r.e.NextDue()
+	r.e.SetTime(next)
+	return next > 0
+}
+
 func (r *bench) settle() {
-	for r.epoch(nil) {
+	for r.epoch(nil) || r.passTime() {
 	}
 }
 
 // write routes one sample.
 func (r *bench) write(feature string, columns map[string]graph.Value, provenance string) {
+	r.writeFields(feature, columns, map[string]string{"audio": provenance, "frames": provenance})
+}
+
+func (r *bench) writeFields(feature string, columns map[string]graph.Value, provenance map[string]string) {
 	f := r.history.Plan().Feature(graph.FeatureKey(feature))
 	rec := record(columns)
 	rec.FeatureVersion = graph.String(f.Version)
-	fillMaps(rec, map[string]string{"audio": provenance, "frames": provenance}, nil)
+	fillMaps(rec, provenance, nil)
 	values := make([]graph.Value, len(f.IDs))
 	for i, id := range f.IDs {
 		values[i] = columns[id]
@@ -141,7 +165,7 @@ func (r *bench) report(unit string, n int) {
 }
 
 func (r *bench) reset() {
-	r.events, r.reads, r.writes = 0, state.Reads{}, state.Writes{}
+	r.events, r.filed, r.reads, r.writes = 0, 0, state.Reads{}, state.Writes{}
 	r.b.ReportAllocs()
 	r.b.ResetTimer()
 }

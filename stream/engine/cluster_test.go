@@ -122,7 +122,7 @@ func (c *cluster) newStore() *simStore {
 		s.dir = c.t.TempDir()
 		s.open(c.t)
 	} else {
-		s.Store = state.NewMemory()
+		s.Store = fickle{state.NewMemory()}
 	}
 	return s
 }
@@ -143,11 +143,11 @@ func (s *simStore) open(t testing.TB) {
 
 // copy returns the store as it is now, nil where a store cannot be copied.
 func (s *simStore) copy() *simStore {
-	m, ok := s.Store.(*state.Memory)
+	m, ok := s.Store.(fickle)
 	if !ok {
 		return nil
 	}
-	return &simStore{m.Copy(), "", maps.Clone(s.resolvers), maps.Clone(s.routers)}
+	return &simStore{fickle{m.Copy()}, "", maps.Clone(s.resolvers), maps.Clone(s.routers)}
 }
 
 func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }

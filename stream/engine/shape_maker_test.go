@@ -112,7 +112,7 @@ func (m *shapeMaker) fieldDeps(f *specFeature) {
 
 // fresh reports whether new samples may come without a group being told of them too late: a sample
 // whose own inputs are still to come is not counted (S3), so no group may lie further below an
-// expansion than right below it.
+// expansion than right below it, and what makes the samples of a group must be a root.
 func (m *shapeMaker) fresh() bool {
 	expands := func(f *specFeature) bool {
 		return slices.ContainsFunc(f.Deps, func(d *specDep) bool { return d.Receipts != "" })
@@ -126,7 +126,14 @@ func (m *shapeMaker) fresh() bool {
 	}
 	for _, f := range m.Features {
 		for _, d := range f.Deps {
-			if d.Lineage["aggregation"] != nil && under(m.feature(d.Feature)) {
+			if d.Lineage["aggregation"] == nil {
+				continue
+			}
+			up := m.feature(d.Feature)
+			late := slices.ContainsFunc(up.Deps, func(o *specDep) bool {
+				return len(m.feature(o.Feature).Deps) > 0
+			})
+			if under(up) || late {
 				return false
 			}
 		}

@@ -60,6 +60,7 @@ func (e *Engine) applyFlag(r *resolver, k *rowsKey, value []byte) {
 	key := append(joinedKey(nil, r.q, k.join, section, k.edge[:]), k.rest...)
 	key = append(append(key, tupleEnd), k.record...)
 	old, had := e.get(key)
+	old = slices.Clone(old) // it is looked at again below other reads
 	if value == nil {
 		if !had {
 			return

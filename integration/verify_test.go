@@ -36,6 +36,9 @@ type verifier struct {
 type keyStory struct {
 	partition int32
 	said      string // "" : fresh, or never heard of
+	work      bool   // that is an offer of work
+	offers    int
+	taken     int // offers that became AWAITING
 }
 
 // verify reads everything that is committed now. What is still open is waited for.
@@ -123,7 +126,13 @@ func (v *verifier) take(feature graph.FeatureKey, r *kgo.Record) {
 	case key.said == said:
 		v.fault(r, "says again what was said before: %s", said)
 	}
-	key.said = said
+	switch {
+	case kind.Status.Work():
+		key.offers++
+	case key.work && kind.Status == graph.Awaiting:
+		key.taken++
+	}
+	key.work, key.said = kind.Status.Work(), said
 }
 
 // decode reads a single object of Avro.

@@ -37,9 +37,27 @@ func (e *Engine) NextDue() int64 {
 	return next
 }
 
-// holdsBack reports whether an answer is not to be given yet.
+// holdsBack reports whether an answer is not to be given yet. What is held stays so, whoever else visits it: a
+// sweep knows no more of the flags that are on their way.
 func (ev *evaluation) holdsBack(j graph.Judgement) bool {
-	return j.Status.Work() && ev.job.live && !ev.job.ripe && ev.f.Hops > 0 && ev.e.cfg.Hold > 0
+	if !j.Status.Work() || ev.job.ripe || ev.f.Hops == 0 || ev.e.cfg.Hold == 0 {
+		return false
+	}
+	return ev.job.live || ev.held()
+}
+
+// held reports whether the match key at hand is held, as a whole or its key of M.
+func (ev *evaluation) held() bool {
+	if len(ev.r.held) == 0 {
+		return false
+	}
+	at := job{feature: ev.f, prefix: ev.match, columns: len(ev.f.Layout)}
+	for _, at.all = range []bool{true, false} {
+		if _, ok := ev.r.held[string(jobKeys(partHeld, ev.r, &at)[0])]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // hold keeps the keys of a match key that were visited, until it is time to offer them. A key that

@@ -229,10 +229,13 @@ func (ev *evaluation) begin(match []byte) {
 // readGroups reads the inputs again, also the groups that were only counted: an event lists its inputs.
 func (ev *evaluation) readGroups() {
 	ev.whole, ev.partial = true, false
+	watch := ev.watch
+	ev.watch = nil // it has seen them
 	ev.seen.reset()
 	for _, i := range ev.f.InputOrder {
 		ev.gather(i)
 	}
+	ev.watch = watch
 	ev.last.worded, ev.last.inputs = false, nil
 }
 

@@ -84,7 +84,13 @@ func newDiamond(t *testing.T) *diamond {
 // run starts a processor; without a directory its state is gone when it stops. Hold 0 is the default.
 func (d *diamond) run(instance, dir string, hold time.Duration) (stop func()) {
 	d.t.Helper()
-	return testProcessor(d.t, ProcessorOptions{
+	_, stop = d.start(instance, dir, hold)
+	return stop
+}
+
+func (d *diamond) start(instance, dir string, hold time.Duration) (p *Processor, stop func()) {
+	d.t.Helper()
+	p, err := NewProcessor(ProcessorOptions{
 		Cluster: d.cluster, Namespace: d.ns, StateDir: dir, InstanceID: instance, Hold: hold,
 		Hooks: Hooks{OnEpoch: func(s EpochStats) {
 			d.mu.Lock()
@@ -93,6 +99,10 @@ func (d *diamond) run(instance, dir string, hold time.Duration) (stop func()) {
 			d.slowest = max(d.slowest, s.Took)
 		}},
 	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return p, runProcessor(d.t, p)
 }
 
 func dayOf(video int) string { return [...]string{"mon", "tue"}[video%2] }
@@ -214,7 +224,8 @@ func (d *diamond) expect(statuses string, keys ...string) {
 	}
 }
 
-// check waits until all is done and compares every record there is with what was expected.
+// check waits until all is done, stops the processors, and compares every record there is with what was expected. What
+// slipped is forgiven as often as it was counted.
 func (d *diamond) check(stop ...func()) {
 	d.t.Helper()
 	if err := AwaitDrained(testContext(d.t), d.cluster, d.ns, d.graph); err != nil {
@@ -232,13 +243,19 @@ func (d *diamond) check(stop ...func()) {
 	for ends := stalenessEnds(d.t, d.cluster, d.ns); heard() < ends; {
 		d.hear("all records are to be heard")
 	}
+	forgiven := 0
 	for _, key := range slices.Sorted(maps.Keys(d.heard)) {
 		var got []string
 		for _, e := range d.heard[key] {
 			got = append(got, statusOf(e))
 		}
-		if !wordsMatch(got, d.want[key]) {
-			d.t.Errorf("of %s it was said %v, want %v: %s", key, got, d.want[key], d.story())
+		if wordsMatch(got, d.want[key]) {
+			continue
+		}
+		rest := withoutSlips(got)
+		forgiven += (len(got) - len(rest) + 1) / 2
+		if !wordsMatch(rest, d.want[key]) || forgiven > d.slipped {
+			d.t.Errorf("of %s it was said %v, want %v; %d keys slipped: %s", key, got, d.want[key], d.slipped, d.story())
 		}
 	}
 	for key := range d.want {
@@ -262,6 +279,18 @@ func wordsMatch(got, want []string) bool {
 		text.WriteString(word + " ")
 	}
 	return regexp.MustCompile("^" + pattern.String() + "$").MatchString(text.String())
+}
+
+// withoutSlips takes out what was offered and then waited after all.
+func withoutSlips(words []string) (rest []string) {
+	for i, word := range words {
+		slip := (word == "STALE" || word == "NEW") && i+1 < len(words) && words[i+1] == "AWAITING"
+		again := word == "AWAITING" && len(rest) > 0 && rest[len(rest)-1] == "AWAITING"
+		if !slip && !again {
+			rest = append(rest, word)
+		}
+	}
+	return rest
 }
 
 // story is all that was heard, in order.
@@ -320,12 +349,10 @@ func (d *diamond) partitionsOf(keys ...string) int {
 	return len(in)
 }
 
-// noSlips checks that nothing was offered too early, unless the machine stalled for longer than keys are held.
+// noSlips checks that nothing was offered too early, where no epoch took so long that it may have been.
 func (d *diamond) noSlips() {
 	d.t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.slipped > 0 {
+	if d.slipped > 0 && d.slowest < minCommitInterval*2 {
 		d.t.Errorf("%d keys slipped, the slowest epoch took %s", d.slipped, d.slowest)
 	}
 }

@@ -17,9 +17,16 @@ import (
 // are its own flags. Only when something is offered depends on the clock, never what. What slips
 // through all the same is counted (Output.Slipped).
 //
+// A sweep holds what it finds, too: of rows that came while the state was away, or before the feature was open, it
+// may be the first to know. That is bounded by sweptHeld keys of a task at a time, since a first start finds
+// everything, and then what is suspect has been said before (judged.go).
+//
 // Held keys are kept in the state as dirty keys are, with the time from which they are offered: varint ms
 // since 1970, the origin.
 const partHeld = 'P'
+
+// sweptHeld is how many keys of a task may be held when a sweep holds one more join key.
+const sweptHeld = 10_000
 
 // SetTime tells the engine the time, in ms since 1970. Call it before Work.
 func (e *Engine) SetTime(now int64) { e.now = now }
@@ -37,8 +44,8 @@ func (e *Engine) NextDue() int64 {
 	return next
 }
 
-// holdsBack reports whether an answer is not to be given yet. What is held stays so, whoever else visits it: a
-// sweep knows no more of the flags that are on their way.
+// holdsBack reports whether an answer is not to be given yet. What is held stays so, whoever else visits it: a flag
+// that is taken back says nothing of those that are on their way.
 func (ev *evaluation) holdsBack(j graph.Judgement) bool {
 	if !j.Status.Work() || ev.job.ripe || ev.f.Hops == 0 || ev.e.cfg.Hold == 0 {
 		return false

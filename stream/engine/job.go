@@ -18,7 +18,7 @@ type job struct {
 	all      bool
 	suffixes map[string]struct{} // of own rows, where not all
 	cause    Origin
-	live     bool // a row has touched it, flags that it asks for may still be on their way
+	live     bool // a row has touched it, or a sweep visits it: flags that it asks for may still be on their way
 	ripe     bool // it has been held (held.go)
 	flagged  bool // a flag has touched it
 }

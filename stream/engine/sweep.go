@@ -140,7 +140,7 @@ func (e *Engine) sweepJoin(r *resolver, s *sweep, join []byte) bool {
 		if head, rest, ok := cut(join, f.K); !ok || len(rest) > 0 || len(head) == 0 {
 			continue
 		}
-		j := &job{feature: f, prefix: slices.Clone(join), columns: f.K, all: true, cause: s.cause}
+		j := &job{feature: f, prefix: slices.Clone(join), columns: f.K, all: true, cause: s.cause, live: len(r.held) < sweptHeld}
 		e.runLive(r, j)
 	}
 	return true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -145,9 +146,10 @@ func (r *retries) choose(ctx context.Context) error {
 	})
 }
 
-// ours says whether only the processor and the publishers of graphs and schemas write to a topic.
+// ours says whether only Freshline writes to a topic: the processor, the publishers of graphs and schemas, and who asks for rows again.
 func (n Namespace) ours(topic string) bool {
-	return topic == n.Rows() || topic == n.DeadLetter() || topic == n.Graph() || topic == n.Schemas()
+	return topic == n.Rows() || topic == n.DeadLetter() || topic == n.Graph() || topic == n.Schemas() ||
+		topic == n.Requests() || strings.HasPrefix(topic, n.stalenessPrefix())
 }
 
 // flush retries what has been gathered.

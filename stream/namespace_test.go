@@ -51,3 +51,13 @@ func TestParseNamespace(t *testing.T) {
 		}
 	}
 }
+
+// A dead letter that claims to come from a topic which only Freshline writes is never written there.
+func TestNamespaceOurs(t *testing.T) {
+	ns := Namespace("freshline")
+	for topic, want := range map[string]bool{ns.Rows(): true, ns.DeadLetter(): true, ns.Graph(): true, ns.Schemas(): true, ns.Requests(): true, ns.Staleness("video"): true, ns.Failures(): false, "video": false} {
+		if ns.ours(topic) != want {
+			t.Errorf("ours(%q) is %t", topic, !want)
+		}
+	}
+}

@@ -32,7 +32,8 @@ func checkTarget(r *http.Request, in *stream.Inspection) error {
 // target names a process to others, in characters that a header may have.
 func target(ns stream.Namespace, instance string) string { return ns.String() + "/" + instance }
 
-// hopRows reads the partitions that another process asks about; ok is false where nobody passed the question on.
+// hopRows reads the partitions that another process asks about, each of which costs a look at the state: so they
+// ascend, and the first one that is not owned ends the answer. ok is false where nobody passed the question on.
 func hopRows(r *http.Request) (rows []int32, ok bool, err error) {
 	text := r.Header.Get(headerRows)
 	if text == "" {
@@ -42,6 +43,9 @@ func hopRows(r *http.Request) (rows []int32, ok bool, err error) {
 		q, err := strconv.ParseInt(part, 10, 32)
 		if err != nil || q < 0 {
 			return nil, true, fault(BadRequest, "header %s: %.20q is no partition", headerRows, part)
+		}
+		if n := len(rows); n > 0 && rows[n-1] >= int32(q) {
+			return nil, true, fault(BadRequest, "header %s: partition %d stands behind %d; name each once, ascending", headerRows, q, rows[n-1])
 		}
 		rows = append(rows, int32(q))
 	}

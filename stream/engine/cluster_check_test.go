@@ -152,7 +152,7 @@ func (c *cluster) check() error {
 		}
 	}
 	if len(faults) == 0 {
-		return errors.Join(c.checkCounts(want), c.checkSamples())
+		return errors.Join(c.checkCounts(want), c.checkSamples(), c.checkExplained(got))
 	}
 	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
 	return errors.Join(faults[:min(len(faults), 5)]...)

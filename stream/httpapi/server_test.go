@@ -253,7 +253,7 @@ func TestRefusals(t *testing.T) {
 		{http.MethodGet, base + "/v1/features/video/chunk", nil, http.StatusBadRequest, BadRequest},
 		{http.MethodGet, sample + "%7B", nil, http.StatusBadRequest, BadRequest},
 		{http.MethodGet, sample + "%7B%22id%22:1%7D", nil, http.StatusBadRequest, BadRequest},
-		{http.MethodGet, sample + url.PathEscape(`{"video_id":"` + strings.Repeat("x", graph.MaxKeyJSON) + `"}`), nil, http.StatusBadRequest, BadRequest},
+		{http.MethodGet, sample + url.PathEscape(`{"video_id":"`+strings.Repeat("x", graph.MaxKeyJSON)+`"}`), nil, http.StatusBadRequest, BadRequest},
 		{http.MethodGet, sample + keyOf(99), nil, http.StatusNotFound, UnknownKey},
 		{http.MethodGet, sample + url.PathEscape(`{"video_chunk_id":"x"}`), nil, http.StatusNotFound, UnknownKey},
 		{http.MethodGet, base + "/v1/features/none/samples/" + keyOf(1), nil, http.StatusNotFound, UnknownFeature},

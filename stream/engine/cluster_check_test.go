@@ -132,7 +132,7 @@ func (c *cluster) check() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.checkCounts(want), c.checkSamples())
+	return errors.Join(c.checkCounts(want), c.checkSamples(), c.checkExplained(got))
 }
 
 // keepsFailure reports whether the key of a failure is where it was when that was said: a push that moves it to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,8 +15,8 @@ import (
 
 // AwaitDrained waits until the processors of a namespace have read all that the sample topics of
 // a graph and the failure topic held when it was called, have done what had been asked for again of its
-// features (Invalidate), and have read all of rows that came of it. What they emit for it is committed
-// then, but for sweeps that are still under way.
+// features (Invalidate), have read all of rows that came of it, and have no sweep under way and no work held back.
+// What they emit for it is committed then.
 func AwaitDrained(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) error {
 	client, err := Connect(ctx, cluster)
 	if err != nil {
@@ -32,7 +33,84 @@ func AwaitDrained(ctx context.Context, cluster Cluster, ns Namespace, g *graph.G
 	if err := awaitRequests(ctx, cluster, client, ns, g); err != nil {
 		return err
 	}
-	return awaitRead(ctx, client, ns, []string{ns.Rows()})
+	return awaitRows(ctx, client, ns, append(inputs, ns.Rows()))
+}
+
+// awaitRows waits until rows is read to an end that nothing is going to move: no task of these topics has
+// work left.
+func awaitRows(ctx context.Context, client *kgo.Client, ns Namespace, topics []string) error {
+	rows := []string{ns.Rows()}
+	for {
+		before, err := topicEnds(ctx, client, rows)
+		if err != nil {
+			return err
+		}
+		if err := awaitRead(ctx, client, ns, rows); err != nil {
+			return err
+		}
+		left, err := unfinishedTasks(ctx, client, ns, topics)
+		if err != nil {
+			return err
+		}
+		after, err := topicEnds(ctx, client, rows)
+		if err != nil {
+			return err
+		}
+		if left == 0 && maps.Equal(before[ns.Rows()], after[ns.Rows()]) {
+			return nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return errors.Join(fmt.Errorf("wait for the processor: %d of its tasks have work left", left), err)
+		}
+	}
+}
+
+// partitionsOf returns the partitions of topics.
+func partitionsOf(ctx context.Context, client *kgo.Client, topics []string) (map[string][]int32, error) {
+	counts, err := partitionCounts(ctx, client, topics)
+	if err != nil {
+		return nil, err
+	}
+	partitions := map[string][]int32{}
+	for topic, n := range counts {
+		for partition := range n {
+			partitions[topic] = append(partitions[topic], partition)
+		}
+	}
+	return partitions, nil
+}
+
+func topicEnds(ctx context.Context, client *kgo.Client, topics []string) (map[string]map[int32]int64, error) {
+	partitions, err := partitionsOf(ctx, client, topics)
+	if err != nil {
+		return nil, err
+	}
+	return listOffsets(ctx, client, latestOffset, partitions)
+}
+
+// unfinishedTasks counts the tasks of some topics that had work left when they committed last.
+func unfinishedTasks(ctx context.Context, client *kgo.Client, ns Namespace, topics []string) (int, error) {
+	partitions, err := partitionsOf(ctx, client, topics)
+	if err != nil {
+		return 0, err
+	}
+	_, left, err := stableCommits(ctx, client, ns.Group(), partitions)
+	return left, err
+}
+
+// Unfinished counts the tasks of the processors of a namespace that have work left which no record waits for: a graph or
+// a request that they go through their samples for, long fan-outs, and work that is held back.
+func Unfinished(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) (tasks int, err error) {
+	client, err := Connect(ctx, cluster)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	topics := []string{ns.Rows(), ns.Failures()}
+	for _, f := range g.Features {
+		topics = append(topics, ns.Sample(f))
+	}
+	return unfinishedTasks(ctx, client, ns, topics)
 }
 
 // awaitRequests waits until the requests are done that there are now.
@@ -84,15 +162,9 @@ func OpenRequests(ctx context.Context, cluster Cluster, ns Namespace, g *graph.G
 
 // awaitRead waits until the group has committed up to the present ends of topics.
 func awaitRead(ctx context.Context, client *kgo.Client, ns Namespace, topics []string) error {
-	counts, err := partitionCounts(ctx, client, topics)
+	partitions, err := partitionsOf(ctx, client, topics)
 	if err != nil {
 		return err
-	}
-	partitions := map[string][]int32{}
-	for topic, n := range counts {
-		for partition := range n {
-			partitions[topic] = append(partitions[topic], partition)
-		}
 	}
 	ends, err := listOffsets(ctx, client, latestOffset, partitions)
 	if err != nil {
@@ -132,15 +204,9 @@ func Lag(ctx context.Context, cluster Cluster, ns Namespace, g *graph.Graph) (re
 	for _, f := range g.Features {
 		topics = append(topics, ns.Sample(f))
 	}
-	counts, err := partitionCounts(ctx, client, topics)
+	partitions, err := partitionsOf(ctx, client, topics)
 	if err != nil {
 		return 0, err
-	}
-	partitions := map[string][]int32{}
-	for topic, n := range counts {
-		for partition := range n {
-			partitions[topic] = append(partitions[topic], partition)
-		}
 	}
 	starts, err := stableOffsets(ctx, client, ns.Group(), partitions)
 	if err != nil {

@@ -98,8 +98,15 @@ func namesOf(req kmsg.Request) string {
 // that holds offsets of these partitions: the markers of a commit arrive after
 // its answer, and the offset before them is one that is about to change.
 func stableOffsets(ctx context.Context, client *kgo.Client, group string, partitions map[string][]int32) (map[string]map[int32]int64, error) {
+	offsets, _, err := stableCommits(ctx, client, group, partitions)
+	return offsets, err
+}
+
+// stableCommits is stableOffsets, and counts the partitions whose tasks had work left when they committed
+// (Epoch.Unfinished).
+func stableCommits(ctx context.Context, client *kgo.Client, group string, partitions map[string][]int32) (offsets map[string]map[int32]int64, unfinished int, err error) {
 	topics := make([]string, 0, len(partitions))
-	offsets := map[string]map[int32]int64{}
+	offsets = map[string]map[int32]int64{}
 	for topic, numbers := range partitions {
 		topics = append(topics, topic)
 		offsets[topic] = map[int32]int64{}
@@ -108,11 +115,11 @@ func stableOffsets(ctx context.Context, client *kgo.Client, group string, partit
 		}
 	}
 	if len(topics) == 0 {
-		return offsets, nil
+		return offsets, unfinished, nil
 	}
 	ids, err := fetchTopicIDs(ctx, client, topics)
 	if err != nil {
-		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
+		return nil, 0, fmt.Errorf("read the offsets of group %s: %w", group, err)
 	}
 	names := map[[16]byte]string{}
 	for topic, id := range ids {
@@ -134,6 +141,7 @@ func stableOffsets(ctx context.Context, client *kgo.Client, group string, partit
 			return fmt.Errorf("read the offsets of group %s: %w", group, err)
 		}
 		var worst error
+		unfinished = 0
 		for _, rg := range resp.Groups {
 			if err := kerr.ErrorForCode(rg.ErrorCode); err != nil {
 				return fmt.Errorf("read the offsets of group %s: %w", group, err)
@@ -150,6 +158,9 @@ func stableOffsets(ctx context.Context, client *kgo.Client, group string, partit
 					}
 					if _, asked := offsets[topic][rp.Partition]; asked && rp.Offset >= 0 {
 						offsets[topic][rp.Partition] = rp.Offset
+						if rp.Metadata != nil && *rp.Metadata == unfinishedNote {
+							unfinished++
+						}
 					}
 				}
 			}
@@ -157,12 +168,12 @@ func stableOffsets(ctx context.Context, client *kgo.Client, group string, partit
 		return worst
 	})
 	if errors.Is(err, kerr.GroupIDNotFound) {
-		return offsets, nil // a group that never was has committed nothing
+		return offsets, unfinished, nil // a group that never was has committed nothing
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return offsets, nil
+	return offsets, unfinished, nil
 }
 
 // fetchTopicIDs asks for the ids of topics. A topic that does not exist is an

@@ -64,6 +64,8 @@ type taskState struct {
 	position  int64 // of its input: the next offset
 	committed int64 // of its input: what the group has; below position where recovery has read on
 	record    taskRecord
+
+	unfinished bool // what the group was told last (Epoch.Unfinished); true as long as nothing was
 }
 
 func taskRecordKey(t task) []byte {

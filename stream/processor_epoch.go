@@ -112,6 +112,11 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 	if !more {
 		p.noteRecovered(ep)
 	}
+	for t, state := range p.tasks {
+		if state.unfinished != p.unfinished(t) {
+			p.note(ep, t)
+		}
+	}
 	records := make([]*kgo.Record, 0, len(out.Rows)+len(out.Events)+len(ep.letters))
 	for i := range out.Rows {
 		records = append(records, &kgo.Record{Topic: p.o.Namespace.Rows(), Partition: out.Rows[i].Partition, Key: out.Rows[i].Key, Value: out.Rows[i].Value})
@@ -138,6 +143,15 @@ func (p *Processor) note(ep *epoch, t task) {
 			ep.positions[t] = state.position
 		}
 	}
+}
+
+// unfinished reports whether a task has work left that no record of its log waits for.
+func (p *Processor) unfinished(t task) bool {
+	source := t.source()
+	if t.topic == p.o.Namespace.Rows() {
+		source.Topic = ""
+	}
+	return p.engine.Unfinished(source)
 }
 
 // noteRecovered says that the group is to have the offsets to which recovery has read, now that all of it is
@@ -314,22 +328,29 @@ func pause(ctx context.Context, d time.Duration) error {
 // commit ends the transaction and only then applies the overlay, with the positions of the logs in it.
 func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record, memberID string, generation int32) error {
 	offsets := map[string]map[int32]int64{}
+	unfinished := map[string]map[int32]bool{}
 	if !p.overlay.Fits(roomForPositions(p.store)) {
 		return errTooMuch
 	}
 	for t, position := range ep.positions {
 		if offsets[t.topic] == nil {
-			offsets[t.topic] = map[int32]int64{}
+			offsets[t.topic], unfinished[t.topic] = map[int32]int64{}, map[int32]bool{}
 		}
+		unfinished[t.topic][t.partition] = p.unfinished(t)
 		offsets[t.topic][t.partition] = position
 	}
 	defer p.inspect.committing()()
 	committed, err := p.txns.Commit(ctx, Epoch{
-		Records: records, Offsets: offsets, Group: p.o.Namespace.Group(),
+		Records: records, Offsets: offsets, Unfinished: unfinished, Group: p.o.Namespace.Group(),
 		MemberID: memberID, Generation: generation, InstanceID: p.o.InstanceID,
 	})
 	if err != nil {
 		return err
+	}
+	for t := range ep.positions {
+		if state := p.tasks[t]; state != nil {
+			state.unfinished = unfinished[t.topic][t.partition]
+		}
 	}
 	note := p.savePositions(ep, committed)
 	if err := p.store.Apply(p.overlay); err != nil {

@@ -22,6 +22,10 @@ type Epoch struct {
 	// the epoch by. An epoch without offsets is not fenced by the group.
 	Offsets map[string]map[int32]int64
 
+	// Unfinished names those of these partitions whose tasks have work left for later epochs. The group
+	// keeps it beside the offset, for whoever waits until all is done (AwaitDrained).
+	Unfinished map[string]map[int32]bool
+
 	// Group, MemberID, Generation and InstanceID are what membership said when
 	// the epoch began (membership.Generation). They are required with Offsets.
 	Group      string
@@ -55,6 +59,18 @@ func (e *Epoch) check() error {
 		}
 	}
 	return nil
+}
+
+// unfinishedNote stands beside the offset of a task that has work left.
+const unfinishedNote = "unfinished"
+
+// note is what stands beside the offset of a partition.
+func (e *Epoch) note(topic string, partition int32) *string {
+	if !e.Unfinished[topic][partition] {
+		return nil
+	}
+	note := unfinishedNote
+	return &note
 }
 
 func (e *Epoch) hasOffsets() bool {

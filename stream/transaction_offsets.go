@@ -76,6 +76,7 @@ func (t *transactions) addOffsets(ctx context.Context, epoch *Epoch, ids map[str
 		for partition, offset := range partitions {
 			rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 			rp.Partition, rp.Offset, rp.LeaderEpoch = partition, offset, -1
+			rp.Metadata = epoch.note(topic, partition)
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		req.Topics = append(req.Topics, rt)
@@ -116,6 +117,7 @@ func (t *transactions) commitOffsets(ctx context.Context, epoch *Epoch, ids map[
 		for partition, offset := range partitions {
 			rp := kmsg.NewOffsetCommitRequestTopicPartition()
 			rp.Partition, rp.Offset, rp.LeaderEpoch = partition, offset, -1
+			rp.Metadata = epoch.note(topic, partition)
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		req.Topics = append(req.Topics, rt)

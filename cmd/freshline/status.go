@@ -33,7 +33,8 @@ func (c *cli) newStatusCommand() *cobra.Command {
 FAILED. Running processors count from their state, where all of them answer and have nothing left to work on. Else, and
 with --assert-in-sync or --topics, the sample and staleness topics are read from start to end, and then records that
 cannot be read are counted, too. With --assert-in-sync the exit code is 3 if anything is outstanding (FAILED counts), if
-there are samples or failures that no processor has read yet, or requests (freshline invalidate) that are not done.`,
+there are samples or failures that no processor has read yet, work that it has left, or requests (freshline invalidate)
+that are not done.`,
 	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert, topics || assert) },
 		append([]string{"output"}, recordSettings...)...)
 	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding or not read yet")
@@ -56,10 +57,13 @@ func (c *cli) status(ctx context.Context, assert, topics bool) error {
 	}
 	progress := c.startProgress("status", nil)
 	var lag int64
-	var requests int
+	var requests, unfinished int
 	if assert { // first: what is read meanwhile shows in the counts
 		if requests, err = stream.OpenRequests(ctx, cluster, c.namespace(), plan.Graph); err == nil {
 			lag, err = stream.Lag(ctx, cluster, c.namespace(), plan.Graph)
+		}
+		if err == nil && lag == 0 {
+			unfinished, err = stream.Unfinished(ctx, cluster, c.namespace(), plan.Graph)
 		}
 		if err != nil {
 			progress.end()
@@ -87,6 +91,9 @@ func (c *cli) status(ctx context.Context, assert, topics bool) error {
 	}
 	if lag > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s, and the processor has %d records still to read", text, lag), ", and ")
+	}
+	if unfinished > 0 {
+		text = strings.TrimPrefix(fmt.Sprintf("%s, and the processor has work left in %s", text, counted(unfinished, "task")), ", and ")
 	}
 	if requests > 0 {
 		text = strings.TrimPrefix(fmt.Sprintf("%s, and %s not done", text, counted(requests, "request")), ", and ")

@@ -215,7 +215,8 @@ func (e *Engine) Work(budget int) (more bool, err error) {
 	}
 	for _, r := range e.sortedRouters() {
 		before := e.st.Writes()
-		more = e.workRouter(r) || more
+		r.left = e.workRouter(r)
+		more = r.left || more
 		if r.worked || e.st.Writes() != before {
 			e.out.Routers = append(e.out.Routers, r.source)
 		}
@@ -228,6 +229,17 @@ func (e *Engine) Work(budget int) (more bool, err error) {
 		}
 	}
 	return more, e.err
+}
+
+// Unfinished reports whether the task of a log, of a partition of rows if its topic is "", had work left after the
+// last Work that no record of the log waits for: a scan, a sweep, dirty keys or held ones, features that are not open.
+func (e *Engine) Unfinished(source Source) bool {
+	if source.Topic != "" {
+		r := e.routers[source]
+		return r != nil && r.left
+	}
+	r := e.resolvers[source.Partition]
+	return r != nil && r.left
 }
 
 // ErrNoTask says that an input came for a task that the engine does not run.

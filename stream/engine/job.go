@@ -103,7 +103,9 @@ func (e *Engine) workResolver(r *resolver) (more bool) {
 	e.runTouched(r)
 	e.sayJudged(r)
 	e.openFeatures(r) // a sweep may have cleared the way
-	return e.hasWork(r)
+	more = e.hasWork(r)
+	r.left = more || len(r.held) > 0 || len(r.opened) < len(e.plan.Features)
+	return more
 }
 
 // runTouched evaluates what was touched, and what that touches in turn: a flag on the own edge of a

@@ -26,6 +26,7 @@ type resolver struct {
 	opened []graph.FeatureKey
 
 	judging []*graph.FeaturePlan // open, and this partition has not said yet that it has judged them
+	left    bool                 // work is left that no record waits for: held, dirty, a sweep, features not open
 	dirty   []bool               // by position: the feature has dirty keys; nil: to be looked up
 }
 

@@ -23,6 +23,7 @@ type router struct {
 	cap        int64
 	partitions int32 // of the topic
 	worked     bool  // it has been given a record in this epoch
+	left       bool  // its scan or a request is under way
 	begun      bool  // the scan state has been looked at in this epoch
 }
 

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -54,5 +55,31 @@ func TestDrainedAfterRecovery(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestDrainedWaitsForWhatIsHeld: all has been read, and work is not offered yet, as it could still be about to change.
+func TestDrainedWaitsForWhatIsHeld(t *testing.T) {
+	d := newDiamond(t)
+	d.run("one", "", time.Second)
+	d.begin(2)
+	d.write("v2", 2)
+	d.await("STALE", aKey(2), bKey(2))
+	d.answer(aKey(2), bKey(2))
+	if err := AwaitDrained(testContext(t), d.cluster, d.ns, d.graph); err != nil {
+		t.Fatal(err)
+	}
+	offered := false
+	for e, err := range Worklist(testContext(t), d.cluster, d.ns, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered = offered || e.Feature == "d" && statusOf(e) == "STALE"
+	}
+	if !offered {
+		t.Error("drained before d was offered")
+	}
+	if n, err := Unfinished(testContext(t), d.cluster, d.ns, d.graph); err != nil || n != 0 {
+		t.Errorf("%d tasks have work left, %v", n, err)
 	}
 }

@@ -44,7 +44,14 @@
 // it marks the own rows, and so lies in rows. A failure (S12) is a record of rows of its own, filed
 // under every shape that has its key and remembered whatever the graph (Fail). What is suspect
 // (S3) is said in flags beside the rows (suspect.go); one task writes each, and remembers what it
-// has said. The flags of a partition's own edges are kept at once; others take the way of rows.
+// has said. The flags of a partition's own edges are kept at once; others take the way of rows, and so does
+// the memory of them (told.go). Three things keep work from being offered that is about to be taken back:
+//
+//   - A reader is open only once every partition has said that it has judged all rows of the inputs (judged.go).
+//   - Within a partition features are evaluated in topological order under each join key, and dirty keys in
+//     topological order; a reader waits while an ancestor has dirty keys (job.go).
+//   - A row goes to its readers in one step and what is suspect of their other inputs in several, so work is
+//     held back for some time for each such step (held.go). Only that depends on the clock, and only when.
 //
 // # Bytes
 //

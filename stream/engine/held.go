@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
-	"maps"
 	"slices"
 
 	"github.com/freshline/freshline/graph"
@@ -35,13 +34,21 @@ func (e *Engine) SetTime(now int64) { e.now = now }
 func (e *Engine) NextDue() int64 {
 	var next int64
 	for _, r := range e.resolvers {
-		for _, due := range r.held {
-			if next == 0 || due < next {
-				next = due
-			}
+		if r.due != 0 && (next == 0 || r.due < next) {
+			next = r.due
 		}
 	}
 	return next
+}
+
+// findDue finds when the first held key of a task is to be offered.
+func (r *resolver) findDue() {
+	r.due = 0
+	for _, due := range r.held {
+		if r.due == 0 || due < r.due {
+			r.due = due
+		}
+	}
 }
 
 // holdsBack reports whether an answer is not to be given yet. What is held stays so, whoever else visits it: a flag
@@ -78,6 +85,9 @@ func (e *Engine) hold(r *resolver, j *job, match []byte) {
 			continue
 		}
 		r.held[string(key)] = due
+		if r.due == 0 || due < r.due {
+			r.due = due
+		}
 		e.st.Set(key, j.cause.append(binary.AppendVarint(nil, due)))
 	}
 }
@@ -91,14 +101,23 @@ func (e *Engine) loadHeld(r *resolver) {
 		r.held[string(key)] = b.varint()
 		return true
 	})
+	r.findDue()
 }
 
 // runHeld offers what has been held long enough.
 func (e *Engine) runHeld(r *resolver) {
-	for _, key := range slices.Sorted(maps.Keys(r.held)) {
-		if r.held[key] > e.now {
-			continue
+	if r.due == 0 || r.due > e.now {
+		return
+	}
+	defer r.findDue()
+	var keys []string
+	for key, due := range r.held {
+		if due <= e.now {
+			keys = append(keys, key)
 		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
 		if e.spent() {
 			return
 		}

@@ -372,6 +372,7 @@ func (e *Engine) dropDirty(r *resolver) {
 		e.st.Delete(key)
 	}
 	clear(r.held)
+	r.due = 0
 	r.dirty = nil
 }
 
@@ -381,10 +382,8 @@ func (e *Engine) hasWork(r *resolver) bool {
 	if e.first(prefix, state.PrefixEnd(prefix)) != nil {
 		return true
 	}
-	for _, due := range r.held {
-		if due <= e.now {
-			return true
-		}
+	if r.due != 0 && r.due <= e.now {
+		return true
 	}
 	_, ok := e.get(partKey(e.key[:0], r.q, partSweep))
 	return ok

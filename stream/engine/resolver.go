@@ -21,6 +21,7 @@ type resolver struct {
 	judged map[uint64]int32 // name of what was judged → partitions that have
 	ours   map[uint64]bool  // which of these this one has said
 	held   map[string]int64 // key of the state → when it is offered, ms since 1970
+	due    int64            // the first of these times; 0: nothing is held
 	ready  bool             // the above hold what the state has
 	open   bool             // opened is up to date with marks and graph
 	opened []graph.FeatureKey

@@ -11,7 +11,7 @@ import (
 )
 
 // FormatVersion is the version of what a state directory holds. A directory of another version is not read.
-const FormatVersion = 1
+const FormatVersion = 2
 
 const (
 	// formatFile holds the format version. A directory with data but without it is of unknown

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
+	"github.com/freshline/freshline/stream/engine"
 )
 
 // The processor keeps so much of what a failure says, in bytes.
@@ -60,7 +60,7 @@ func (l *FailureLog) Fail(ctx context.Context, partition int32, failure schema.F
 	case failure.Type == "":
 		return fmt.Errorf("failure of %s %s: the type is empty; name the kind of the error", failure.Feature, failure.Key)
 	}
-	failure.Type, failure.Message = cutText(failure.Type, maxFailureType), cutText(failure.Message, maxFailureMessage)
+	failure.Type, failure.Message = engine.CutText(failure.Type, maxFailureType), engine.CutText(failure.Message, maxFailureMessage)
 	value, err := failure.Append(nil, schema.FailureSchema().Frame())
 	if err != nil {
 		return fmt.Errorf("failure of %s %s: %w", failure.Feature, failure.Key, err)
@@ -104,17 +104,6 @@ func (l *FailureLog) Partition(ctx context.Context, f *graph.FeaturePlan, names 
 		return 0, fmt.Errorf("topic %s does not exist; create it with `freshline topics create`", topic)
 	}
 	return graph.Partition(graph.AppendTuple(nil, join...), counts[topic]), nil
-}
-
-// cutText cuts a text to at most n bytes, between two characters.
-func cutText(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }
 
 // WorkError is an error of a worker with a name for its kind, which becomes the type of the failure

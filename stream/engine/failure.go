@@ -38,15 +38,15 @@ func (f *Failure) append(dst []byte, o Origin) ([]byte, error) {
 		return nil, fmt.Errorf("event id %.40q is not 32 hex digits", f.EventID)
 	}
 	dst = binary.AppendUvarint(append(dst, id...), uint64(max(f.Attempt, 0)))
-	kind := cutText(f.Type, maxFailure/4)
-	dst = appendText(appendText(dst, kind), cutText(f.Message, maxFailure-len(kind)))
+	kind := CutText(f.Type, maxFailure/4)
+	dst = appendText(appendText(dst, kind), CutText(f.Message, maxFailure-len(kind)))
 	return o.append(dst), nil
 }
 
 const takenBack = "00000000000000000000000000000000"
 
-// cutText cuts a text to so many bytes, not within a character.
-func cutText(text string, limit int) string {
+// CutText cuts a text to at most so many bytes, between two characters.
+func CutText(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}

@@ -268,7 +268,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	var events, compared atomic.Int64
-	n, seconds := eachSeed(t, 10_000, func(t *testing.T, seed uint64) bool {
+	n, seconds := eachSeed(t, 5_000, func(t *testing.T, seed uint64) bool {
 		res, ok := newHistory(seed).report(t, false)
 		events.Add(int64(res.events))
 		compared.Add(int64(res.compared))

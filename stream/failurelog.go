@@ -114,18 +114,26 @@ type WorkError struct {
 }
 
 func (e *WorkError) Error() string {
-	if e.Err == nil {
+	switch {
+	case e == nil: // a nil *WorkError in an error is an error all the same
+		return "a worker returned a nil *WorkError"
+	case e.Err == nil:
 		return e.Type
 	}
 	return e.Err.Error()
 }
 
-func (e *WorkError) Unwrap() error { return e.Err }
+func (e *WorkError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // failureType names the kind of an error.
 func failureType(err error) string {
 	for {
-		if named, ok := err.(*WorkError); ok && named.Type != "" {
+		if named, ok := err.(*WorkError); ok && named != nil && named.Type != "" {
 			return named.Type
 		}
 		switch name := strings.TrimPrefix(fmt.Sprintf("%T", err), "*"); name {

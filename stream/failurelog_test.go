@@ -30,6 +30,7 @@ func TestFailureTypes(t *testing.T) {
 		{fmt.Errorf("read: %w", &WorkError{Type: "DecodeError"}), "DecodeError"},
 		{&WorkError{Err: parseError{}}, "stream.parseError"},
 		{&WorkError{}, "error"},
+		{(*WorkError)(nil), "error"},
 		{errors.Join(plain, parseError{}), "error"},
 		{fmt.Errorf("%w and %w", plain, plain), "error"},
 	} {

@@ -71,14 +71,16 @@ func (q *workQueue) take(e Event, item *workItem) {
 			if i.key() != key || i.remove {
 				continue
 			}
-			if item != nil && i.event.Staleness.EventID == id {
-				return // the same work, said in other words
+			if item != nil && !lane.freshed && i.event.Staleness.EventID == id {
+				return // the same work, said in other words; after a tombstone it has come back
 			}
 			lane.freshed = true
 		}
 	}
-	if item == nil {
+	if item == nil || item.remove { // what was answered before says nothing of the work to come
 		q.memory.hear(key, e)
+	}
+	if item == nil {
 		return
 	}
 	if !item.remove {

@@ -40,6 +40,8 @@ func TestWorkQueue(t *testing.T) {
 		{"nor when it comes after the answer", "A=1 next done.A A=1 next", "A1 -"},
 		{"but when it comes back", "A=1 next done.A A A=1 next", "A1 A1"},
 		{"also when it was fresh while it ran", "A=1 next A done.A A=1 next", "A1 A1"},
+		{"or comes back while it runs", "A=1 next A A=1 done.A next", "A1 A1"},
+		{"or comes back after a deletion", "A=1 next done.A remove.A next done.A A=1 next", "A1 A9 A1"},
 		{"or when a failure is taken back", "A=1 next done.A A!1 A=1 next", "A1 A1#3"},
 		{"a lane is worked on in order", "a=1 A=1 next next done.a next", "a1 - A1"},
 		{"deletions go together", "ab=1 ac=1 A=1 next next done.ab next", "ab1+1 - A1"},
@@ -72,6 +74,9 @@ func TestWorkQueue(t *testing.T) {
 				got = append(got, text)
 			case "done", "broken":
 				q.done(running[key], verb == "done")
+			case "remove":
+				e := events.of(key, "9", graph.Orphaned)
+				q.take(e, &workItem{event: e, lane: key, remove: true})
 			case "hold":
 				q.hold(map[logPartitionName]bool{{"t", 0}: true})
 			case "free":

@@ -216,15 +216,23 @@ func (w *Worker) loop(ctx context.Context, batches <-chan workBatch, running *sy
 	return err
 }
 
+// dropLost forgets what has gone to other members.
+func (w *Worker) dropLost() {
+	for _, p := range w.source.takeLost() {
+		w.queue.drop(p)
+	}
+}
+
 // take puts what has come into the queue.
 func (w *Worker) take(ctx context.Context, b workBatch) error {
 	if b.err != nil {
 		return b.err
 	}
-	for _, p := range w.source.takeLost() {
-		w.queue.drop(p)
-	}
+	w.dropLost()
 	for _, e := range b.events {
+		if !w.source.owned(&b, partitionOf(e)) {
+			continue
+		}
 		if e.Err != nil {
 			return e.Err
 		}
@@ -243,6 +251,7 @@ func (w *Worker) commit(ctx context.Context) {
 	if w.o.Group == "" {
 		return
 	}
+	w.dropLost()
 	if err := w.source.commit(ctx, w.queue.positions()); err != nil && ctx.Err() == nil {
 		w.log.Warn("the work that is done is not committed yet", "group", w.o.Group, "error", err)
 	}

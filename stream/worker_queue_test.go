@@ -108,6 +108,34 @@ func TestWorkQueue(t *testing.T) {
 	}
 }
 
+// TestWorkerLosesPartition: what was polled of a partition before that went to another member is neither done nor
+// committed.
+func TestWorkerLosesPartition(t *testing.T) {
+	w, events := &Worker{queue: newWorkQueue(10), source: &workSource{}}, &queueEvents{}
+	at := logPartitionName{"t", 0}
+	if err := w.take(testContext(t), workBatch{events: []Event{events.of("A", "", graph.Fresh)}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := w.queue.positions()["t"][0]; !ok {
+		t.Fatal("nothing was taken")
+	}
+	late := workBatch{events: []Event{events.of("B", "", graph.Fresh)}}
+	w.source.lose(map[string][]int32{at.topic: {at.partition}})
+	if err := w.take(testContext(t), late); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := w.queue.positions()["t"][0]; ok {
+		t.Errorf("a partition that went is committed at %v", got)
+	}
+	again := workBatch{events: []Event{events.of("B", "", graph.Fresh)}, losses: w.source.losses}
+	if err := w.take(testContext(t), again); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := w.queue.positions()["t"][0]; !ok {
+		t.Error("a partition that has come back is not read")
+	}
+}
+
 // TestWorkQueueIsBounded: a full queue hands out what it holds back, and forgets what it remembers.
 func TestWorkQueueIsBounded(t *testing.T) {
 	q, events := newWorkQueue(3), &queueEvents{}

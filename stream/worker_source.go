@@ -26,8 +26,10 @@ type workSource struct {
 	committed map[string]map[int32]kgo.EpochOffset
 
 	mu     sync.Mutex
-	lost   []logPartitionName // to other members, since takeLost
-	forget []logPartitionName // the same, since the last poll
+	lost   []logPartitionName         // to other members, since takeLost
+	forget []logPartitionName         // the same, since the last poll
+	losses int64                      // how often some went
+	lostAt map[logPartitionName]int64 // at which of these a partition went last
 }
 
 // logPartitionName names a partition.
@@ -39,6 +41,7 @@ type logPartitionName struct {
 // workBatch is what one poll brought.
 type workBatch struct {
 	events []Event
+	losses int64                     // of the source, when the poll returned
 	behind map[logPartitionName]bool // partitions that have not been read to where they ended when the reading began
 	err    error
 }
@@ -72,12 +75,25 @@ func (s *workSource) close() { s.sub.Close() }
 func (s *workSource) lose(partitions map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.losses++
+	if s.lostAt == nil {
+		s.lostAt = map[logPartitionName]int64{}
+	}
 	for topic, list := range partitions {
 		for _, p := range list {
 			s.lost = append(s.lost, logPartitionName{topic, p})
 			s.forget = append(s.forget, logPartitionName{topic, p})
+			s.lostAt[logPartitionName{topic, p}] = s.losses
 		}
 	}
+}
+
+// owned reports whether a partition has stayed ours since a batch was polled. What another member is given
+// is its to do and to commit.
+func (s *workSource) owned(b *workBatch, p logPartitionName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lostAt[p] <= b.losses
 }
 
 // takeLost returns the partitions that went since the last call.
@@ -115,6 +131,9 @@ func (s *workSource) poll(ctx context.Context) (b workBatch) {
 	bounded, cancel := context.WithTimeout(ctx, sourceIdle)
 	defer cancel()
 	records, err := s.sub.pollRecords(bounded)
+	s.mu.Lock()
+	b.losses = s.losses
+	s.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		b.err = context.Cause(ctx)

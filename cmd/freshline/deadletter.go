@@ -90,7 +90,7 @@ func (f *letterFilter) parse(cmd *cobra.Command) error {
 	for part := range strings.SplitSeq(f.reason, ",") {
 		name := strings.ToUpper(strings.TrimSpace(part))
 		if !slices.Contains(letterReasons, name) {
-			return usage(cmd, "--reason: unknown reason %q%s", part, didYouMean(name, letterReasons))
+			return usage(cmd, "--reason: unknown reason %q%s\nthere are %s", part, didYouMean(name, letterReasons), strings.Join(letterReasons, ", "))
 		}
 		f.reasons = append(f.reasons, graph.Reason(name))
 	}

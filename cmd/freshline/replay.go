@@ -25,10 +25,9 @@ Each line of the file is one JSON object:
   {"fail": "video/chunk", "key": {"video_id": 1}, "type": "DecodeError", "message": "..."}
   {"checkpoint": "label"}
 
-The file - is standard input. --gate, --hash and --truncate hold where a graph sets none. In the gate settled work
-waits while its inputs are about to change; on Kafka this release has the gate immediate only. A line that is
-refused is printed as a dead letter and the run goes on; a file that cannot be read and a line that is not JSON end
-it with exit code 2.`
+The file - is standard input. --gate, --hash and --truncate hold where a graph sets none. In the gate settled,
+the default as on Kafka, work waits while its inputs are about to change. A line that is refused is printed as a dead
+letter and the run goes on; a file that cannot be read and a line that is not JSON end it with exit code 2.`
 
 func (c *cli) newReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{

@@ -30,11 +30,12 @@ func (c *cli) newStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Count samples, and what is outstanding, of each feature",
 		Long: `Count, of each feature of the graph in force, its samples and the keys that are NEW, STALE, AWAITING, ORPHANED and
-FAILED. Running processors count from their state, where all of them answer and have nothing left to work on. Else, and
-with --assert-in-sync or --topics, the sample and staleness topics are read from start to end, and then records that
-cannot be read are counted, too. With --assert-in-sync the exit code is 3 if anything is outstanding (FAILED counts), if
-there are samples or failures that no processor has read yet, work that it has left, or requests (freshline invalidate)
-that are not done.`,
+FAILED. Group records count as samples, and the INPUT of an expansion is a key beside those of its samples. Running
+processors count from their state, where all of them answer and have nothing left to work on. Else, and with
+--assert-in-sync or --topics, the sample and staleness topics are read from start to end, and then records that cannot
+be read are counted, too, until the topics have lost them. With --assert-in-sync the exit code is 3 if anything is
+outstanding (FAILED counts) or cannot be read, if there are samples or failures that no processor has read yet, work
+that it has left, or requests (freshline invalidate) that are not done.`,
 	}, func(cmd *cobra.Command, _ []string) error { return c.status(cmd.Context(), assert, topics || assert) },
 		append([]string{"output"}, recordSettings...)...)
 	cmd.Flags().BoolVar(&assert, "assert-in-sync", false, "end with exit code 3 if anything is outstanding or not read yet")

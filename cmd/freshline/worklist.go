@@ -53,7 +53,7 @@ func parseStatuses(text string) ([]graph.Status, error) {
 		name := strings.ToUpper(strings.TrimSpace(part))
 		i := slices.Index(names, name)
 		if i < 0 {
-			return nil, fmt.Errorf("unknown status %q%s", part, didYouMean(name, names))
+			return nil, fmt.Errorf("unknown status %q%s\nthere are %s", part, didYouMean(name, names), strings.Join(names, ", "))
 		}
 		statuses = append(statuses, graph.New+graph.Status(i))
 	}

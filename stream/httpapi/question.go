@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,30 @@ func hopRows(r *http.Request) (rows []int32, ok bool, err error) {
 		rows = append(rows, int32(q))
 	}
 	return rows, true, nil
+}
+
+// wantsCounts reads the one parameter that there is, counts of the status: true unless it is false.
+func wantsCounts(r *http.Request) (bool, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return false, fault(BadRequest, "the query of the address cannot be read: %.200s", err)
+	}
+	for name := range values {
+		if name != "counts" {
+			return false, fault(BadRequest, "there is no parameter %.100q; there is counts, true or false", name)
+		}
+	}
+	if !values.Has("counts") {
+		return true, nil
+	}
+	switch text := values.Get("counts"); text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	default:
+		return false, fault(BadRequest, "the parameter counts is %.100q; write true or false", text)
+	}
 }
 
 // question is one request with all that it has to ask others for.

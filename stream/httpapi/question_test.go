@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 )
@@ -24,5 +25,22 @@ func TestHopRows(t *testing.T) {
 	}
 	if _, ok, err := hopRows(&http.Request{Header: http.Header{}}); ok || err != nil {
 		t.Errorf("without the header: %v, %v", ok, err)
+	}
+}
+
+// A misspelled parameter is refused: an answer without the counts that were asked for would be taken for zeros.
+func TestWantsCounts(t *testing.T) {
+	yes, no := true, false
+	for query, want := range map[string]*bool{
+		"": &yes, "counts=true": &yes, "counts=false": &no,
+		"counts=": nil, "counts=maybe": nil, "count=false": nil, "counts=false&x=1": nil, "counts=%zz": nil,
+	} {
+		counts, err := wantsCounts(&http.Request{URL: &url.URL{RawQuery: query}})
+		switch {
+		case want == nil && reasonOf(err) != BadRequest:
+			t.Errorf("%q: counts %v, error %v; want %s", query, counts, err, BadRequest)
+		case want != nil && (err != nil || counts != *want):
+			t.Errorf("%q: counts %v, error %v; want %v", query, counts, err, *want)
+		}
 	}
 }

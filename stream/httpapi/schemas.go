@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // schemaFiles are the JSON Schemas of the answers, served below /v1/schemas/.
@@ -16,7 +17,7 @@ var schemaNames = []string{"error.json", "explanation.json", "graph.json", "stat
 
 func schemaNamed(name string) (json.RawMessage, error) {
 	if !slices.Contains(schemaNames, name) {
-		return nil, fault(UnknownPath, "there is no schema %.100q; there are %v", name, schemaNames)
+		return nil, fault(UnknownPath, "there is no schema %.100q; there are %s", name, strings.Join(schemaNames, ", "))
 	}
 	return schemaFiles.ReadFile("schemas/" + name)
 }

@@ -139,7 +139,11 @@ func (s *Server) answer(r *http.Request) (any, error) {
 	}
 	switch {
 	case path == pathStatus:
-		return s.status(r.Context(), in, r.URL.Query().Get("counts") != "false")
+		counts, err := wantsCounts(r)
+		if err != nil {
+			return nil, err
+		}
+		return s.status(r.Context(), in, counts)
 	case path == pathGraph:
 		return newGraphAnswer(in)
 	case strings.HasPrefix(path, pathFeatures):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -126,7 +127,8 @@ func overwrite(pattern string, change func([]byte) []byte) func(t *testing.T, di
 func constant(s string) func([]byte) []byte { return func([]byte) []byte { return []byte(s) } }
 
 var spoils = []spoil{
-	{"later format", ErrFormat, overwrite(formatFile, constant("2\n"))},
+	{"later format", ErrFormat, overwrite(formatFile, constant(strconv.Itoa(FormatVersion+1)+"\n"))},
+	{"earlier format", ErrFormat, overwrite(formatFile, constant(strconv.Itoa(FormatVersion-1)+"\n"))},
 	{"empty format", ErrFormat, overwrite(formatFile, constant(""))},
 	{"no format", ErrFormat, func(t *testing.T, dir string) {
 		if err := os.Remove(filepath.Join(dir, formatFile)); err != nil {

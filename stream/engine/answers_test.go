@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // workIDs are the ids of work that have been seen (E3).
@@ -17,28 +18,28 @@ type workIDs struct {
 func newWorkIDs() *workIDs { return &workIDs{map[string]string{}, map[string]string{}} }
 
 // compare holds what has been emitted against what the oracle answers (E5), and returns how many answers are equal.
-func (w *workIDs) compare(got map[answerKey]*simEvent, want map[answerKey]*answer) (compared int, err error) {
+func (w *workIDs) compare(got map[enginetest.AnswerKey]*simEvent, want map[enginetest.AnswerKey]*enginetest.Answer) (compared int, err error) {
 	var faults []error
 	for k, a := range want {
 		e := got[k]
-		if e == nil || e.content != a.content() {
-			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.feature, k.key, e, a.content()))
+		if e == nil || e.content != a.Content() {
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.Feature, k.Key, e, a.Content()))
 			continue
 		}
 		if err := w.check(k, a, e); err != nil {
 			faults = append(faults, err)
 		}
-		if names, values, err := graph.ParseKeyJSON([]byte(k.key)); err != nil || !slices.Equal(names, a.names) || !slices.Equal(values, a.values) {
-			faults = append(faults, fmt.Errorf("E2: %s %s: reads as %v %v, %w", k.feature, k.key, names, values, err))
+		if names, values, err := graph.ParseKeyJSON([]byte(k.Key)); err != nil || !slices.Equal(names, a.Names) || !slices.Equal(values, a.Values) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: reads as %v %v, %w", k.Feature, k.Key, names, values, err))
 		}
 		if ids := e.ids(); !slices.Equal(e.body.ID, ids) {
-			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.feature, k.key, e.body.ID, ids))
+			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.Feature, k.Key, e.body.ID, ids))
 		}
 		compared++
 	}
 	for k, e := range got {
 		if want[k] == nil {
-			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %s\n  want nothing", k.feature, k.key, e))
+			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %s\n  want nothing", k.Feature, k.Key, e))
 		}
 	}
 	slices.SortFunc(faults, func(a, b error) int { return compareText(a.Error(), b.Error()) })
@@ -47,11 +48,11 @@ func (w *workIDs) compare(got map[answerKey]*simEvent, want map[answerKey]*answe
 
 // check holds the id of work against all ids so far (E3): one id is of equal work, and equal work
 // has one id, whatever a push does to ids, edges and the columns of the join.
-func (w *workIDs) check(k answerKey, a *answer, e *simEvent) error {
-	if !a.status.Work() {
+func (w *workIDs) check(k enginetest.AnswerKey, a *enginetest.Answer, e *simEvent) error {
+	if !a.Status.Work() {
 		return nil
 	}
-	work := a.work(k)
+	work := a.Work(k)
 	if id, ok := w.ids[work]; ok && id != e.id {
 		return fmt.Errorf("E3: the same work has the ids %s and %s: %s", id, e.id, work)
 	}

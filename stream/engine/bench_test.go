@@ -7,6 +7,7 @@ import (
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // bench is one process with every task, whose rows come back to it at the next epoch.
@@ -124,9 +125,9 @@ func (r *bench) write(feature string, columns map[string]graph.Value, provenance
 
 func (r *bench) writeFields(feature string, columns map[string]graph.Value, provenance map[string]string) {
 	f := r.history.Plan().Feature(graph.FeatureKey(feature))
-	rec := record(columns)
+	rec := enginetest.NewRecord(columns)
 	rec.FeatureVersion = graph.String(f.Version)
-	fillMaps(rec, provenance, nil)
+	enginetest.FillMaps(rec, provenance, nil)
 	values := make([]graph.Value, len(f.IDs))
 	for i, id := range f.IDs {
 		values[i] = columns[id]

@@ -8,6 +8,7 @@ import (
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // produceEvent appends an event to its staleness log, and holds it against the one before it (E1).
@@ -29,7 +30,7 @@ func (c *cluster) produceEvent(e *engine.Event) error {
 	case before != nil && event != nil && before.digest == event.digest:
 		return fmt.Errorf("E1: the digest is the same for %s: %s, then %s", name, before, event)
 	}
-	k := answerKey{e.Feature, string(e.Key)}
+	k := enginetest.AnswerKey{Feature: e.Feature, Key: string(e.Key)}
 	if q, ok := c.live[k]; ok && q != e.Partition && event != nil {
 		return fmt.Errorf("E2: an event for %s while partition %d has one: %s", name, q, event)
 	}
@@ -49,22 +50,22 @@ func (c *cluster) produceEvent(e *engine.Event) error {
 
 func makeEvent(e *engine.Event) *simEvent {
 	b := e.Body
-	a := answer{
-		scope: e.Scope, status: b.Judgement.Status, version: b.Feature.Version,
-		causes: b.Judgement.Causes.Texts(), changed: b.Feature.Keys(b.Judgement.Changed),
+	a := enginetest.Answer{
+		Scope: e.Scope, Status: b.Judgement.Status, Version: b.Feature.Version,
+		Causes: b.Judgement.Causes.Texts(), Changed: b.Feature.Keys(b.Judgement.Changed),
 	}
 	if b.Expected != nil {
-		a.expected = &oracleExpected{there: true}
+		a.Expected = &enginetest.Expected{There: true}
 		for i, field := range b.Feature.Fields {
-			a.expected.text += field.Struct + "=" + b.Expected.Fields[i] + " "
+			a.Expected.Text += field.Struct + "=" + b.Expected.Fields[i] + " "
 		}
-		a.expected.text += b.Expected.Provenance
+		a.Expected.Text += b.Expected.Provenance
 	}
 	if f := b.Failure; f != nil {
-		a.failure = &oracleFailure{attempt: f.Attempt, kind: f.Type, message: f.Message}
+		a.Failure = &enginetest.Failure{Attempt: f.Attempt, Kind: f.Type, Message: f.Message}
 	}
-	event := &simEvent{key: string(e.Key), scope: e.Scope, content: a.content(), digest: e.Digest, body: b}
-	if a.status.Work() {
+	event := &simEvent{key: string(e.Key), scope: e.Scope, content: a.Content(), digest: e.Digest, body: b}
+	if a.Status.Work() {
 		event.id = b.EventID
 	}
 	return event
@@ -95,12 +96,12 @@ func (e *simEvent) String() string {
 }
 
 // answered merges the compacted staleness logs.
-func (c *cluster) answered() (map[answerKey]*simEvent, error) {
-	all := map[answerKey]*simEvent{}
+func (c *cluster) answered() (map[enginetest.AnswerKey]*simEvent, error) {
+	all := map[enginetest.AnswerKey]*simEvent{}
 	for feature, logs := range c.stale {
 		for q, log := range logs {
 			for key, event := range log.latest() {
-				k := answerKey{feature, key}
+				k := enginetest.AnswerKey{Feature: feature, Key: key}
 				if all[k] != nil {
 					return nil, fmt.Errorf("E2: %v has an event in two partitions, one of them %d", k, q)
 				}
@@ -120,9 +121,9 @@ func (c *cluster) check() error {
 	if err != nil {
 		return err
 	}
-	want := c.oracle.answersFailed(func(k answerKey, _ *answer) *oracleFailure {
+	want := c.oracle.AnswersFailed(func(k enginetest.AnswerKey, _ *enginetest.Answer) *enginetest.Failure {
 		// Whether a failure is of the present work its event id says (S12), which compare holds against the work.
-		if f, e := c.oracle.failures[k], got[k]; f != nil && e != nil && f.id == e.id && c.keepsFailure(f, k) {
+		if f, e := c.oracle.Failures[k], got[k]; f != nil && e != nil && f.ID == e.id && c.keepsFailure(f, k) {
 			return f
 		}
 		return nil
@@ -137,9 +138,9 @@ func (c *cluster) check() error {
 
 // keepsFailure reports whether the key of a failure is where it was when that was said: a push that moves it to
 // another partition of rows makes that the work is offered again.
-func (c *cluster) keepsFailure(f *oracleFailure, k answerKey) bool {
+func (c *cluster) keepsFailure(f *enginetest.Failure, k enginetest.AnswerKey) bool {
 	at := func(shape *graph.Shape) int32 {
-		names, values, err := graph.ParseKeyJSON([]byte(k.key))
+		names, values, err := graph.ParseKeyJSON([]byte(k.Key))
 		if err != nil {
 			return -1
 		}
@@ -149,8 +150,8 @@ func (c *cluster) keepsFailure(f *oracleFailure, k answerKey) bool {
 		}
 		return graph.Partition(graph.AppendTuple(nil, ordered[:shape.K]...), c.partitions)
 	}
-	now := at(c.plan().Feature(k.feature).Shape)
-	return slices.ContainsFunc(f.shapes, func(shape *graph.Shape) bool { return at(shape) == now })
+	now := at(c.plan().Feature(k.Feature).Shape)
+	return slices.ContainsFunc(f.Shapes, func(shape *graph.Shape) bool { return at(shape) == now })
 }
 
 func compareText(a, b string) int {
@@ -164,7 +165,7 @@ func compareText(a, b string) int {
 }
 
 // checkCounts compares the counts of children (S6).
-func (c *cluster) checkCounts(want map[answerKey]*answer) error {
+func (c *cluster) checkCounts(want map[enginetest.AnswerKey]*enginetest.Answer) error {
 	for _, p := range c.processes {
 		reader, err := p.store.Reader()
 		if err != nil {
@@ -172,18 +173,18 @@ func (c *cluster) checkCounts(want map[answerKey]*answer) error {
 		}
 		p.engine.Begin(state.NewOverlay(reader))
 		for k, a := range want {
-			f := c.plan().Feature(k.feature)
-			if a.scope != graph.ScopeInput || !f.Expands {
+			f := c.plan().Feature(k.Feature)
+			if a.Scope != graph.ScopeInput || !f.Expands {
 				continue
 			}
-			q := graph.Partition(graph.AppendTuple(nil, f.Shape.FromInput(a.values)[:f.K]...), c.partitions)
+			q := graph.Partition(graph.AppendTuple(nil, f.Shape.FromInput(a.Values)[:f.K]...), c.partitions)
 			if c.resolvers[q] != p {
 				continue
 			}
-			children, notCurrent, err := p.engine.CountChildren(q, f, a.values)
-			if err != nil || children != int64(a.children) || notCurrent != int64(a.notCurrent) {
+			children, notCurrent, err := p.engine.CountChildren(q, f, a.Values)
+			if err != nil || children != int64(a.Children) || notCurrent != int64(a.NotCurrent) {
 				_ = reader.Close()
-				return fmt.Errorf("S6: %s %s has %d children, %d not current; counted are %d and %d, %w", k.feature, k.key, a.children, a.notCurrent, children, notCurrent, err)
+				return fmt.Errorf("S6: %s %s has %d children, %d not current; counted are %d and %d, %w", k.Feature, k.Key, a.Children, a.NotCurrent, children, notCurrent, err)
 			}
 		}
 		if err := reader.Close(); err != nil {
@@ -197,23 +198,23 @@ func (c *cluster) checkCounts(want map[answerKey]*answer) error {
 // holds in the end, once, and before it tombstones at most of keys that have moved or whose columns
 // have changed (E4).
 func (c *cluster) checkStep(before map[graph.FeatureKey]uint64) error {
-	told := map[answerKey]bool{}
+	told := map[enginetest.AnswerKey]bool{}
 	final, err := c.answered()
 	if err != nil {
 		return err
 	}
 	for _, r := range c.recent {
-		end := final[r.answerKey]
+		end := final[r.AnswerKey]
 		if r.event == nil {
-			if f := c.plan().Feature(r.feature); end != nil && f != nil && before[r.feature] == f.Shape.Name {
-				return fmt.Errorf("E4: a tombstone for %v, which is %s in the end", r.answerKey, end)
+			if f := c.plan().Feature(r.Feature); end != nil && f != nil && before[r.Feature] == f.Shape.Name {
+				return fmt.Errorf("E4: a tombstone for %v, which is %s in the end", r.AnswerKey, end)
 			}
 			continue
 		}
-		if told[r.answerKey] || end == nil || end.content != r.event.content || end.id != r.event.id {
-			return fmt.Errorf("E4: after a graph %v is told to be %s; in the end it is %s", r.answerKey, r.event, end)
+		if told[r.AnswerKey] || end == nil || end.content != r.event.content || end.id != r.event.id {
+			return fmt.Errorf("E4: after a graph %v is told to be %s; in the end it is %s", r.AnswerKey, r.event, end)
 		}
-		told[r.answerKey] = true
+		told[r.AnswerKey] = true
 	}
 	return nil
 }
@@ -260,8 +261,8 @@ func (c *cluster) calm(change func()) error {
 		if r.event == nil || r.event.id == "" {
 			continue
 		}
-		if end := final[r.answerKey]; end == nil || end.content != r.event.content || end.id != r.event.id {
-			return fmt.Errorf("S3: after one write %v is offered as %s; in the end it is %s", r.answerKey, r.event, end)
+		if end := final[r.AnswerKey]; end == nil || end.content != r.event.content || end.id != r.event.id {
+			return fmt.Errorf("S3: after one write %v is offered as %s; in the end it is %s", r.AnswerKey, r.event, end)
 		}
 	}
 	return nil
@@ -283,10 +284,10 @@ func (c *cluster) checkSamples() error {
 		readers[p] = r
 	}
 	for _, f := range c.plan().Features {
-		for _, s := range c.oracle.samples(f.Spec) {
+		for _, s := range c.oracle.Samples(f.Spec) {
 			var join []graph.Value
 			for _, column := range f.Layout[:f.K] {
-				if v := s.columns[column]; v.Usable() {
+				if v := s.Columns[column]; v.Usable() {
 					join = append(join, v)
 				} else {
 					join = append(join, graph.Null())
@@ -297,9 +298,9 @@ func (c *cluster) checkSamples() error {
 			if p == nil {
 				continue
 			}
-			found, err := p.engine.ByID(readers[p], q, f.Key, s.ids)
-			if err != nil || found == nil || found.Offset != s.offset || found.Source.Partition != s.partition {
-				return fmt.Errorf("%s %v of offset %d: found in partition %d is %+v, %w", f.Key, s.ids, s.offset, q, found, err)
+			found, err := p.engine.ByID(readers[p], q, f.Key, s.Ids)
+			if err != nil || found == nil || found.Offset != s.Offset || found.Source.Partition != s.Partition {
+				return fmt.Errorf("%s %v of offset %d: found in partition %d is %+v, %w", f.Key, s.Ids, s.Offset, q, found, err)
 			}
 		}
 	}

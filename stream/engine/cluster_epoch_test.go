@@ -10,6 +10,7 @@ import (
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // How an epoch ends.
@@ -254,7 +255,7 @@ func (c *cluster) withGraph(p *process, fn func() error) error {
 // commitRouted lets the oracle judge what was routed, and compares.
 func (c *cluster) commitRouted(done []routed) error {
 	for _, d := range done {
-		reason := c.oracle.write(d.graphs, graph.FeatureKey(d.source.Topic), d.source.Partition, d.write)
+		reason := c.oracle.Write(d.graphs, graph.FeatureKey(d.source.Topic), d.source.Partition, d.write)
 		if reason != d.reason {
 			return fmt.Errorf("record %d of %v under graph %d: the engine says %q, the oracle %q", d.write.Offset, d.source, d.graphs, d.reason, reason)
 		}
@@ -284,4 +285,4 @@ func (c *cluster) produce(p *process, out *engine.Output) error {
 }
 
 // budget is how many keys an epoch may visit: often so few that work is cut to pieces.
-func (c *cluster) budget() int { return pick(c.r, []int{1, 2, 5, 20, 1000}) }
+func (c *cluster) budget() int { return enginetest.Pick(c.r, []int{1, 2, 5, 20, 1000}) }

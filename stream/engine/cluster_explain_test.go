@@ -7,17 +7,18 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // checkExplained explains every key that has an event, from a snapshot of its owner's state, and holds what is said
 // against the event; and the sum of what is counted in every partition against the number of events. All must be quiet.
-func (c *cluster) checkExplained(got map[answerKey]*simEvent) (err error) {
+func (c *cluster) checkExplained(got map[enginetest.AnswerKey]*simEvent) (err error) {
 	byPartition := map[int32][]*engine.Lookup{}
 	want := make([][graph.Failed + 1]int64, len(c.plan().Features))
 	for k, e := range got {
-		l, err := engine.NewLookup(c.plan(), c.partitions, k.feature, []byte(k.key))
+		l, err := engine.NewLookup(c.plan(), c.partitions, k.Feature, []byte(k.Key))
 		if err != nil {
-			return fmt.Errorf("explain %s %s: %w", k.feature, k.key, err)
+			return fmt.Errorf("explain %s %s: %w", k.Feature, k.Key, err)
 		}
 		byPartition[l.Partition] = append(byPartition[l.Partition], l)
 		want[l.Feature.Position()][e.body.Judgement.Status]++
@@ -38,7 +39,7 @@ func (c *cluster) checkExplained(got map[answerKey]*simEvent) (err error) {
 		for _, l := range byPartition[int32(q)] {
 			x, err := view.Explain(l)
 			if err == nil {
-				err = explains(x, got[answerKey{x.Feature.Key, string(x.Key)}])
+				err = explains(x, got[enginetest.AnswerKey{Feature: x.Feature.Key, Key: string(x.Key)}])
 			}
 			if err != nil {
 				return fmt.Errorf("explain %s in partition %d: %w", l.Feature.Key, q, err)

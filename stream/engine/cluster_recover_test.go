@@ -6,6 +6,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // takeOver gives tasks to a process: it brings its state up to what the logs hold, by the one rule
@@ -31,9 +32,9 @@ func (c *cluster) takeOver(p *process, t *tasks) error {
 			}
 		}
 	}
-	o := epochOptions{budget: c.budget(), take: t, defers: chance(c.r, 40)}
-	if chance(c.r, 10) {
-		o.ending = pick(c.r, []ending{endBefore, endBetween})
+	o := epochOptions{budget: c.budget(), take: t, defers: enginetest.Chance(c.r, 40)}
+	if enginetest.Chance(c.r, 10) {
+		o.ending = enginetest.Pick(c.r, []ending{endBefore, endBetween})
 	}
 	_, err := c.epoch(p, o)
 	if errors.Is(err, errCrash) {
@@ -67,11 +68,11 @@ func (c *cluster) recover(p *process, t *tasks, reads map[int32]int64, routes ma
 		p.engine.AddRouter(source, c.committed[source], c.samples[source].end, c.counts[graph.FeatureKey(source.Topic)])
 		logs = append(logs, c.recoverRouter(p, source)...)
 		routes[source] = c.committed[source]
-		if chance(c.r, 70) { // else it does again what it may have done
+		if enginetest.Chance(c.r, 70) { // else it does again what it may have done
 			p.engine.SkipRequests(source, c.done[source])
 		}
 	}
-	pieces := chance(c.r, 30)
+	pieces := enginetest.Chance(c.r, 30)
 	for len(logs) > 0 {
 		at := c.r.IntN(len(logs))
 		log := logs[at]
@@ -88,13 +89,13 @@ func (c *cluster) recover(p *process, t *tasks, reads map[int32]int64, routes ma
 			}
 			log.records = log.records[1:]
 		}
-		if !pieces || !chance(c.r, 20) {
+		if !pieces || !enginetest.Chance(c.r, 20) {
 			continue
 		}
 		if err := write(); err != nil {
 			return err
 		}
-		if chance(c.r, 5) {
+		if enginetest.Chance(c.r, 5) {
 			return errCrash
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/state"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // cluster is a whole deployment in one goroutine: the logs in memory, and processes that each run
@@ -42,10 +43,10 @@ type cluster struct {
 	routers   map[engine.Source]*process
 	resolvers []*process
 
-	oracle   *oracle
-	last     map[string]*simEvent // by feature, partition and key: the last record, nil for a tombstone
-	live     map[answerKey]int32  // the partition that has the event of a key
-	recent   []emitted            // since it was last emptied
+	oracle   *enginetest.Oracle
+	last     map[string]*simEvent           // by feature, partition and key: the last record, nil for a tombstone
+	live     map[enginetest.AnswerKey]int32 // the partition that has the event of a key
+	recent   []emitted                      // since it was last emptied
 	works    *workIDs
 	events   int // emitted
 	compared int // answers compared with the oracle's
@@ -89,7 +90,7 @@ type simEvent struct {
 
 // emitted is an event where it was emitted; nil: a tombstone.
 type emitted struct {
-	answerKey
+	enginetest.AnswerKey
 	q     int32
 	event *simEvent
 }
@@ -97,12 +98,12 @@ type emitted struct {
 func newCluster(t testing.TB, r *rand.Rand, gate graph.Gate, partitions int32, processes int, badger bool) *cluster {
 	defaults := graph.Defaults{Gate: gate}
 	c := &cluster{
-		t: t, r: r, partitions: partitions, badger: badger, seq: 1, gate: gate, now: 1, hold: pick(r, []int64{0, 1, 20}),
+		t: t, r: r, partitions: partitions, badger: badger, seq: 1, gate: gate, now: 1, hold: enginetest.Pick(r, []int64{0, 1, 20}),
 		histories: []*graph.History{graph.NewHistory(defaults)},
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
 		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{}, done: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
-		oracle: newOracle(defaults), last: map[string]*simEvent{}, live: map[answerKey]int32{}, works: newWorkIDs(),
+		oracle: enginetest.NewOracle(defaults), last: map[string]*simEvent{}, live: map[enginetest.AnswerKey]int32{}, works: newWorkIDs(),
 		trace: func(string, ...any) {},
 	}
 	for range partitions {
@@ -154,8 +155,8 @@ func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }
 
 // start makes a process of which only the store is left; it reads the graph log to its end. It has no tasks.
 func (c *cluster) start(p *process) {
-	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: pick(c.r, []int{0, 0, 1, 2, 5}), Hold: c.hold, CountFrom: pick(c.r, []int{1, 1, 2, 0})}
-	if chance(c.r, 20) {
+	config := engine.Config{Partitions: c.partitions, Topic: topicOf, Inline: enginetest.Pick(c.r, []int{0, 0, 1, 2, 5}), Hold: c.hold, CountFrom: enginetest.Pick(c.r, []int{1, 1, 2, 0})}
+	if enginetest.Chance(c.r, 20) {
 		config.MaxWrites = state.Limit{Keys: 1 + c.r.IntN(30)}
 	}
 	p.engine, p.overlay, p.graphs, p.asked = engine.New(config), nil, 0, 0
@@ -171,7 +172,7 @@ func (c *cluster) push(g *graph.Graph) {
 		c.t.Fatal(err)
 	}
 	c.histories = append(c.histories, next)
-	c.oracle.push(g)
+	c.oracle.Push(g)
 	for _, f := range g.Features {
 		if c.stale[f.Key] != nil {
 			continue
@@ -205,7 +206,7 @@ func (c *cluster) produceSample(feature graph.FeatureKey, w *engine.Write) {
 	source := engine.Source{Topic: string(feature), Partition: graph.Partition(w.Key, c.counts[feature])}
 	log := c.samples[source]
 	w.Offset = log.end
-	if chance(c.r, 10) {
+	if enginetest.Chance(c.r, 10) {
 		w.Offset++ // a control record
 	}
 	log.append(simRecord{offset: w.Offset, key: string(w.Key), write: w})
@@ -241,12 +242,12 @@ func (c *cluster) assign() error {
 			takes[p] = &tasks{}
 		}
 		for _, source := range routers {
-			p := pick(c.r, c.processes)
+			p := enginetest.Pick(c.r, c.processes)
 			c.routers[source] = p
 			takes[p].routers = append(takes[p].routers, source)
 		}
 		for _, q := range resolvers {
-			p := pick(c.r, c.processes)
+			p := enginetest.Pick(c.r, c.processes)
 			c.resolvers[q] = p
 			takes[p].resolvers = append(takes[p].resolvers, q)
 		}
@@ -300,7 +301,7 @@ func (c *cluster) crash(p *process) {
 		c.lose(p)
 	case n < 5 && len(p.copies) > 0:
 		c.trace("  process %d has an older store", p.name)
-		p.store = pick(c.r, p.copies).copy()
+		p.store = enginetest.Pick(c.r, p.copies).copy()
 	case c.badger:
 		p.store.open(c.t)
 	}
@@ -335,12 +336,12 @@ func (c *cluster) compact() {
 			below = min(below, position)
 		}
 	}
-	if chance(c.r, 50) {
+	if enginetest.Chance(c.r, 50) {
 		below = 0
 	}
 	c.trace("compact, tombstones below %d go", below)
 	for _, log := range c.rows {
-		if chance(c.r, 70) {
+		if enginetest.Chance(c.r, 70) {
 			log.compact(below)
 		}
 	}
@@ -361,10 +362,10 @@ func (c *cluster) drain() error {
 	if err := c.assign(); err != nil {
 		return err
 	}
-	budget := pick(c.r, []int{5, 100, 1000})
+	budget := enginetest.Pick(c.r, []int{5, 100, 1000})
 	for range 3000 {
 		busy := false
-		for _, p := range some(c.r, c.processes, len(c.processes)) {
+		for _, p := range enginetest.Some(c.r, c.processes, len(c.processes)) {
 			c.readRequests(p)
 			more, err := c.epoch(p, epochOptions{all: true, budget: budget})
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // TestComing has what random histories hardly meet of samples still to come (S3). The lines before
@@ -69,7 +70,7 @@ func TestComing(t *testing.T) {
 				t.Fatal(err)
 			}
 			status := graph.Fresh
-			if e := l.now[answerKey{"f3", `{"a":1}`}]; e != nil {
+			if e := l.now[enginetest.AnswerKey{Feature: "f3", Key: `{"a":1}`}]; e != nil {
 				status = e.body.Judgement.Status
 			}
 			if status != c.status {

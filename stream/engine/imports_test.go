@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"graph"},
 	{"state", "schema"},
 	{"stream/engine"},
+	{"stream/engine/enginetest"},
 	{"stream/replay"},
 	{"stream"},
 	{"stream/walkthrough", "stream/httpapi"},

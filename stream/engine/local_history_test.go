@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // lineMaker makes the lines of a replay file at random, and runs each: what producers, workers of no
@@ -17,8 +18,8 @@ import (
 type lineMaker struct {
 	*localRun
 	r      *rand.Rand
-	writes *writeMaker
-	graphs *graphMaker
+	writes *enginetest.WriteMaker
+	graphs *enginetest.GraphMaker
 	shape  *shapeMaker // makes the graphs instead, where waves are to meet
 	lines  [][]byte
 	least  int   // features of the first graph
@@ -28,11 +29,11 @@ type lineMaker struct {
 func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 	r := rand.New(rand.NewPCG(seed, 11))
 	m := &lineMaker{localRun: newLocalRun(gate), r: r, writes: newJSONWriteMaker(r), least: 1}
-	m.graphs = &graphMaker{
-		r: r, fixed: map[string][]string{}, gone: map[string]*specFeature{}, settled: true,
-		keep: func(string) bool { return false },
+	m.graphs = &enginetest.GraphMaker{
+		R: r, Fixed: map[string][]string{}, Gone: map[string]*enginetest.SpecFeature{}, Settled: true,
+		Keep: func(string) bool { return false },
 	}
-	m.graphs.check = func(g *graph.Graph) bool {
+	m.graphs.Check = func(g *graph.Graph) bool {
 		_, err := m.history.Push(int64(m.number), g)
 		return err == nil
 	}
@@ -40,12 +41,12 @@ func newLineMaker(seed uint64, gate graph.Gate) *lineMaker {
 }
 
 // newJSONWriteMaker makes writes of the types that JSON has.
-func newJSONWriteMaker(r *rand.Rand) *writeMaker {
-	m := newWriteMaker(r)
-	for _, c := range slices.Sorted(maps.Keys(m.domain)) {
-		for i, v := range m.domain[c] {
+func newJSONWriteMaker(r *rand.Rand) *enginetest.WriteMaker {
+	m := enginetest.NewWriteMaker(r)
+	for _, c := range slices.Sorted(maps.Keys(m.Domain)) {
+		for i, v := range m.Domain[c] {
 			if text := graph.AppendJSON(nil, v); text[0] == '{' {
-				m.domain[c][i] = graph.String(string(text))
+				m.Domain[c][i] = graph.String(string(text))
 			}
 		}
 	}
@@ -70,16 +71,16 @@ func (m *lineMaker) makeHistory() (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	m.writes.calm = chance(m.r, 50)
-	if m.writes.calm && !m.graphs.still && chance(m.r, 50) {
+	m.writes.Calm = enginetest.Chance(m.r, 50)
+	if m.writes.Calm && !m.graphs.Still && enginetest.Chance(m.r, 50) {
 		m.shape = newShape(m.r, 3+m.r.IntN(5), true)
 		for i := range m.shape.Features {
 			k := fmt.Sprint("k", i)
-			m.writes.domain[k] = m.writes.domain["k"]
+			m.writes.Domain[k] = m.writes.Domain["k"]
 		}
-		m.addf(`{"push":%s}`, m.shape.text())
+		m.addf(`{"push":%s}`, m.shape.Text())
 	} else {
-		m.pushLine(m.graphs.first(m.least + m.r.IntN(len(specKeys)+1-m.least)))
+		m.pushLine(m.graphs.First(m.least + m.r.IntN(len(enginetest.FeatureKeys)+1-m.least)))
 	}
 	kinds := []struct {
 		wild, calm int // weights
@@ -91,13 +92,13 @@ func (m *lineMaker) makeHistory() (err error) {
 	var deck []func()
 	for _, k := range kinds {
 		weight := k.wild
-		if m.writes.calm {
+		if m.writes.Calm {
 			weight = k.calm
 		}
 		deck = append(deck, slices.Repeat([]func(){k.do}, weight)...)
 	}
 	for range 5 + m.r.IntN(60) {
-		pick(m.r, deck)()
+		enginetest.Pick(m.r, deck)()
 	}
 	m.checkpointLine()
 	return m.err
@@ -107,29 +108,29 @@ func (m *lineMaker) checkpointLine() { m.addf(`{"checkpoint":"c%d"}`, m.number+1
 
 func (m *lineMaker) pushLine(g *graph.Graph) {
 	if g != nil {
-		m.addf(`{"push":%s}`, m.graphs.now.text())
+		m.addf(`{"push":%s}`, m.graphs.Now.Text())
 	}
 }
 
 func (m *lineMaker) pushNext() {
 	if m.shape == nil {
-		m.pushLine(m.graphs.next())
+		m.pushLine(m.graphs.Next())
 		return
 	}
-	pick(m.r, pick(m.r, m.shape.Features).Fields).Code = fmt.Sprint(1 + m.r.IntN(3))
-	m.addf(`{"push":%s}`, m.shape.text())
+	enginetest.Pick(m.r, enginetest.Pick(m.r, m.shape.Features).Fields).Code = fmt.Sprint(1 + m.r.IntN(3))
+	m.addf(`{"push":%s}`, m.shape.Text())
 }
 
 // feature picks a feature of the graph in force, nil if it has none.
 func (m *lineMaker) feature(root bool) *graph.Feature {
-	features := m.newest().Features
+	features := m.Newest().Features
 	if len(features) == 0 {
 		return nil
 	}
-	spec := pick(m.r, features)
+	spec := enginetest.Pick(m.r, features)
 	for range 5 {
 		if root && len(spec.Deps) > 0 {
-			spec = pick(m.r, features)
+			spec = enginetest.Pick(m.r, features)
 		}
 	}
 	return spec
@@ -141,13 +142,13 @@ func (m *lineMaker) writeLine(root bool) {
 		if spec == nil {
 			return
 		}
-		w := m.writes.write(m.r, m.oracle, spec)
+		w := m.writes.Write(m.r, m.Oracle, spec)
 		if w.Record == nil {
 			m.addf(`{"write":%q,"row":[1]}`, spec.Key)
 			continue
 		}
 		if m.r.IntN(1000) == 0 {
-			w.Record.Columns = append(w.Record.Columns, graph.Column{Name: "z", Value: graph.String(strings.Repeat("large", tooLarge/5+1))})
+			w.Record.Columns = append(w.Record.Columns, graph.Column{Name: "z", Value: graph.String(strings.Repeat("large", enginetest.TooLarge/5+1))})
 		}
 		m.add(writeJSON(spec.Key, w))
 	}
@@ -158,9 +159,9 @@ func (m *lineMaker) deleteLine() {
 	if spec == nil {
 		return
 	}
-	w := m.writes.remove(m.r, m.oracle, spec)
+	w := m.writes.Remove(m.r, m.Oracle, spec)
 	if w.Record == nil {
-		w.Record = record(m.writes.columns(m.r, spec.IDColumns))
+		w.Record = enginetest.NewRecord(m.writes.Columns(m.r, spec.IDColumns))
 	}
 	m.add(writeJSON(spec.Key, w))
 }
@@ -170,29 +171,29 @@ func (m *lineMaker) requestLine() {
 	if spec == nil {
 		return
 	}
-	if chance(m.r, 40) {
+	if enginetest.Chance(m.r, 40) {
 		m.addf(`{"invalidate":%q}`, spec.Key)
 		return
 	}
-	m.addf(`{"invalidate":%q,"where":%q}`, spec.Key, pick(m.r, []string{"a = 1", "n > 1", "freshline_children >= 0", "k IS NULL", "s = '1' OR b = 2"}))
+	m.addf(`{"invalidate":%q,"where":%q}`, spec.Key, enginetest.Pick(m.r, []string{"a = 1", "n > 1", "freshline_children >= 0", "k IS NULL", "s = '1' OR b = 2"}))
 }
 
 func (m *lineMaker) failLine() {
-	all := m.answers()
-	keys := slices.DeleteFunc(sortedKeys(all), func(k answerKey) bool { return !all[k].status.Work() && !chance(m.r, 10) })
+	all := m.Answers()
+	keys := slices.DeleteFunc(sortedKeys(all), func(k enginetest.AnswerKey) bool { return !all[k].Status.Work() && !enginetest.Chance(m.r, 10) })
 	if len(keys) > 0 {
-		k := pick(m.r, keys)
-		m.addf(`{"fail":%q,"key":%s,"type":%q,"message":"no"}`, k.feature, k.key, pick(m.r, []string{"Timeout", "DecodeError"}))
+		k := enginetest.Pick(m.r, keys)
+		m.addf(`{"fail":%q,"key":%s,"type":%q,"message":"no"}`, k.Feature, k.Key, enginetest.Pick(m.r, []string{"Timeout", "DecodeError"}))
 	}
 }
 
 func (m *lineMaker) badLine() {
-	now := m.graphs.now
+	now := m.graphs.Now
 	if m.shape != nil {
-		now = &m.shape.specGraph
+		now = &m.shape.SpecGraph
 	}
-	push := bytes.Replace(now.text(), []byte(`"key":`), []byte(`"kex":`), 1)
-	m.add([]byte(pick(m.r, []string{
+	push := bytes.Replace(now.Text(), []byte(`"key":`), []byte(`"kex":`), 1)
+	m.add([]byte(enginetest.Pick(m.r, []string{
 		`{}`, `[1]`, `{"write":"m/a","delete":"m/a","row":{"a":1}}`, `{"write":"m/a","raw":{}}`, `{"write":"nowhere","row":{"a":1}}`,
 		`{"delete":"nowhere","row":{"a":1}}`, `{"invalidate":"nowhere"}`, `{"fail":"nowhere","key":{}}`, `{"invalidate":"m/a","where":"a ="}`,
 		`{"write":"m/a"}`, `{"write":"c","row":7}`, `{"delete":"c","row":"x"}`, `{"fail":"c","key":{"a":99}}`, `{"fail":"c","key":3}`, ``,
@@ -202,22 +203,22 @@ func (m *lineMaker) badLine() {
 
 // workerLines answers some of what there is to do.
 func (m *lineMaker) workerLines() {
-	all := m.answers()
-	w := &lineWorker{oracleReplay: m.oracleReplay, r: m.r, writes: m.writes, careless: !m.writes.calm || chance(m.r, 10)}
+	all := m.Answers()
+	w := &lineWorker{oracleReplay: m.oracleReplay, r: m.r, writes: m.writes, careless: !m.writes.Calm || enginetest.Chance(m.r, 10)}
 	n := 1 + m.r.IntN(6)
-	if m.writes.calm {
+	if m.writes.Calm {
 		n *= 3
 	}
-	for _, k := range some(m.r, sortedKeys(all), n) {
+	for _, k := range enginetest.Some(m.r, sortedKeys(all), n) {
 		for _, line := range w.answer(k, all[k]) {
 			m.add(line)
 		}
 	}
 }
 
-func sortedKeys[T any](all map[answerKey]T) []answerKey {
-	return slices.SortedFunc(maps.Keys(all), func(a, b answerKey) int {
-		return compareText(string(a.feature)+"\x00"+a.key, string(b.feature)+"\x00"+b.key)
+func sortedKeys[T any](all map[enginetest.AnswerKey]T) []enginetest.AnswerKey {
+	return slices.SortedFunc(maps.Keys(all), func(a, b enginetest.AnswerKey) int {
+		return compareText(string(a.Feature)+"\x00"+a.Key, string(b.Feature)+"\x00"+b.Key)
 	})
 }
 

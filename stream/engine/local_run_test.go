@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // localRun runs lines of a replay file through engine.Local and through the oracle, and holds the
@@ -15,10 +16,10 @@ import (
 type localRun struct {
 	*oracleReplay
 	local    *engine.Local
-	now      map[answerKey]*simEvent // what has been emitted and not been taken back
+	now      map[enginetest.AnswerKey]*simEvent // what has been emitted and not been taken back
 	works    *workIDs
-	told     func(answerKey, *simEvent) // hears every event; nil: a tombstone
-	fault    error                      // the first that an event showed
+	told     func(enginetest.AnswerKey, *simEvent) // hears every event; nil: a tombstone
+	fault    error                                 // the first that an event showed
 	events   int
 	compared int
 	refused  map[graph.Reason]int
@@ -28,7 +29,7 @@ type localRun struct {
 func newLocalRun(gate graph.Gate) *localRun {
 	return &localRun{
 		oracleReplay: newOracleReplay(gate), local: engine.NewLocal(graph.Defaults{Gate: gate}),
-		now: map[answerKey]*simEvent{}, works: newWorkIDs(), told: func(answerKey, *simEvent) {},
+		now: map[enginetest.AnswerKey]*simEvent{}, works: newWorkIDs(), told: func(enginetest.AnswerKey, *simEvent) {},
 		refused: map[graph.Reason]int{}, seen: map[graph.Status]int{},
 	}
 }
@@ -128,19 +129,19 @@ func (l *localRun) giveFailure(feature graph.FeatureKey, op *replayLine) (graph.
 		return badLine, nil
 	}
 	for k, e := range l.now {
-		names, values, err := graph.ParseKeyJSON([]byte(k.key))
+		names, values, err := graph.ParseKeyJSON([]byte(k.Key))
 		if err != nil {
 			return "", err
 		}
-		same := k.feature == feature && len(names) == len(key.Columns)
+		same := k.Feature == feature && len(names) == len(key.Columns)
 		for i, name := range names {
 			same = same && slices.Contains(key.Columns, graph.Column{Name: name, Value: values[i]})
 		}
 		if same && e.id != "" {
-			if l.failures[k] == nil {
+			if l.Failures[k] == nil {
 				return "", fmt.Errorf("S12: %v is %s, but the oracle sees no work", k, e)
 			}
-			refusal, err := l.local.Fail(feature, []byte(k.key), &engine.Failure{EventID: e.id, Attempt: 1, Type: op.Type, Message: op.Message})
+			refusal, err := l.local.Fail(feature, []byte(k.Key), &engine.Failure{EventID: e.id, Attempt: 1, Type: op.Type, Message: op.Message})
 			if refusal != nil {
 				return refusal.Reason, err
 			}
@@ -155,24 +156,24 @@ func (l *localRun) quiet() error {
 	if err := l.local.Settle(l.take); err != nil {
 		return err
 	}
-	if l.fault != nil || l.newest() == nil {
+	if l.fault != nil || l.Newest() == nil {
 		return l.fault
 	}
-	want := l.answers()
+	want := l.Answers()
 	compared, err := l.works.compare(l.now, want)
 	l.compared += compared
 	if err != nil {
 		return err
 	}
 	for k, a := range want {
-		l.seen[a.status]++
-		f := l.local.Plan().Feature(k.feature)
-		if a.scope != graph.ScopeInput || !f.Expands {
+		l.seen[a.Status]++
+		f := l.local.Plan().Feature(k.Feature)
+		if a.Scope != graph.ScopeInput || !f.Expands {
 			continue
 		}
-		children, notCurrent, err := l.local.CountChildren(f, a.values)
-		if err != nil || children != int64(a.children) || notCurrent != int64(a.notCurrent) {
-			return fmt.Errorf("S6: %s %s has %d children, %d not current; counted are %d and %d, %w", k.feature, k.key, a.children, a.notCurrent, children, notCurrent, err)
+		children, notCurrent, err := l.local.CountChildren(f, a.Values)
+		if err != nil || children != int64(a.Children) || notCurrent != int64(a.NotCurrent) {
+			return fmt.Errorf("S6: %s %s has %d children, %d not current; counted are %d and %d, %w", k.Feature, k.Key, a.Children, a.NotCurrent, children, notCurrent, err)
 		}
 	}
 	return nil
@@ -180,7 +181,7 @@ func (l *localRun) quiet() error {
 
 // take takes an event and holds it against the one before it (E1).
 func (l *localRun) take(e *engine.Event) {
-	k := answerKey{e.Feature, string(e.Key)}
+	k := enginetest.AnswerKey{Feature: e.Feature, Key: string(e.Key)}
 	before := l.now[k]
 	var event *simEvent
 	if e.Body != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // TestNeverLost checks that no status is lost and no key waits for ever: whatever has happened, when
@@ -15,7 +16,7 @@ import (
 // after as many rounds as the graph is deep. In both gates.
 func TestNeverLost(t *testing.T) {
 	var rounds, answers atomic.Int64
-	n, seconds := eachSeed(t, 800, func(t *testing.T, seed uint64) bool {
+	n, seconds := enginetest.EachSeed(t, 800, func(t *testing.T, seed uint64) bool {
 		gate := gateOf(seed)
 		finish := func(l *localRun) error {
 			r := rand.New(rand.NewPCG(seed, 12))
@@ -27,7 +28,7 @@ func TestNeverLost(t *testing.T) {
 			return f.finish()
 		}
 		m := newLineMaker(seed, gate)
-		m.graphs.still, m.least = true, 4
+		m.graphs.Still, m.least = true, 4
 		err := m.makeHistory()
 		for range m.r.IntN(12) {
 			m.writeLine(true)
@@ -53,18 +54,18 @@ type finisher struct {
 // finish works until nothing is left to do.
 func (f *finisher) finish() error {
 	for ; ; f.rounds++ {
-		if err := f.do([]byte(`{"checkpoint":"round"}`)); err != nil || f.newest() == nil {
+		if err := f.do([]byte(`{"checkpoint":"round"}`)); err != nil || f.Newest() == nil {
 			return err
 		}
-		open := f.localRun.answers()
-		keys := slices.DeleteFunc(sortedKeys(open), func(k answerKey) bool { return f.empty(k, open[k]) })
+		open := f.localRun.Answers()
+		keys := slices.DeleteFunc(sortedKeys(open), func(k enginetest.AnswerKey) bool { return f.empty(k, open[k]) })
 		if len(keys) == 0 {
 			return nil
 		}
 		if depth := f.depth(); f.rounds >= depth {
-			return fmt.Errorf("after %d rounds, in a graph %d deep, %s %s is %s", f.rounds, depth, keys[0].feature, keys[0].key, open[keys[0]].content())
+			return fmt.Errorf("after %d rounds, in a graph %d deep, %s %s is %s", f.rounds, depth, keys[0].Feature, keys[0].Key, open[keys[0]].Content())
 		}
-		for _, k := range some(f.w.r, keys, len(keys)) {
+		for _, k := range enginetest.Some(f.w.r, keys, len(keys)) {
 			if f.byParent(k, open) {
 				continue
 			}
@@ -79,22 +80,22 @@ func (f *finisher) finish() error {
 }
 
 // byParent reports whether the work of a key is done with that of its parent: a child of an expansion.
-func (f *finisher) byParent(k answerKey, open map[answerKey]*answer) bool {
+func (f *finisher) byParent(k enginetest.AnswerKey, open map[enginetest.AnswerKey]*enginetest.Answer) bool {
 	a := open[k]
-	return a.scope == graph.ScopeSample && a.status.Work() && joinOf(f.newest().Graph, f.newest().Feature(k.feature)).expands
+	return a.Scope == graph.ScopeSample && a.Status.Work() && enginetest.JoinOf(f.Newest().Graph, f.Newest().Feature(k.Feature)).Expands
 }
 
 // empty reports whether an answer asks for nothing: an orphaned parent of which nothing is there.
-func (f *finisher) empty(k answerKey, a *answer) bool {
-	if a.scope != graph.ScopeInput || a.status != graph.Orphaned || a.children > 0 {
+func (f *finisher) empty(k enginetest.AnswerKey, a *enginetest.Answer) bool {
+	if a.Scope != graph.ScopeInput || a.Status != graph.Orphaned || a.Children > 0 {
 		return false
 	}
-	return a.source == ""
+	return a.Source == ""
 }
 
 // depth returns how many features the longest path of the graph has.
 func (f *finisher) depth() int {
-	g := f.newest()
+	g := f.Newest()
 	var of func(key graph.FeatureKey) int
 	of = func(key graph.FeatureKey) (n int) {
 		for _, d := range g.Feature(key).Deps {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // TestOnePiece checks what S3 is for: in the gate settled, when all is quiet after each line and
@@ -17,7 +18,7 @@ import (
 // cutoff (S11): a write that keeps its data versions is said to nobody.
 func TestOnePiece(t *testing.T) {
 	var changes, offers, again, events, compared atomic.Int64
-	n, seconds := eachSeed(t, 400, func(t *testing.T, seed uint64) bool {
+	n, seconds := enginetest.EachSeed(t, 400, func(t *testing.T, seed uint64) bool {
 		p := newOnePiece(seed)
 		err := p.run()
 		changes.Add(int64(min(p.changes, 6)))
@@ -45,9 +46,9 @@ type onePiece struct {
 	shape   *shapeMaker
 	w       *lineWorker
 	lines   [][]byte
-	touched map[answerKey]bool
-	offered map[answerKey]offered          // since the change
-	heard   map[graph.FeatureKey]*simEvent // the last event of a feature since the change
+	touched map[enginetest.AnswerKey]bool
+	offered map[enginetest.AnswerKey]offered // since the change
+	heard   map[graph.FeatureKey]*simEvent   // the last event of a feature since the change
 	changes int
 	total   int // offers
 	again   int // the same work under another id, since an input has changed in what is not read (E3)
@@ -57,17 +58,17 @@ func newOnePiece(seed uint64) *onePiece {
 	r := rand.New(rand.NewPCG(seed, 13))
 	p := &onePiece{localRun: newLocalRun(graph.GateSettled), r: r, shape: newShape(r, 2+r.IntN(6), false)}
 	p.w = &lineWorker{oracleReplay: p.oracleReplay, r: r, writes: newJSONWriteMaker(r)}
-	p.told = func(k answerKey, e *simEvent) {
-		p.lines = append(p.lines, fmt.Appendf(nil, "    %s %s %s", k.feature, k.key, e))
+	p.told = func(k enginetest.AnswerKey, e *simEvent) {
+		p.lines = append(p.lines, fmt.Appendf(nil, "    %s %s %s", k.Feature, k.Key, e))
 		p.touched[k] = true
 	}
 	return p
 }
 
 // offer notes what is offered now that all is quiet.
-func (p *onePiece) offer(k answerKey) error {
+func (p *onePiece) offer(k enginetest.AnswerKey) error {
 	e := p.now[k]
-	p.heard[k.feature] = e
+	p.heard[k.Feature] = e
 	if e == nil || e.id == "" {
 		return nil
 	}
@@ -81,7 +82,7 @@ func (p *onePiece) offer(k answerKey) error {
 	case before.work == work:
 		p.again++
 	case p.changes > 0:
-		return fmt.Errorf("%s %s is offered again for the same change: %s", k.feature, k.key, e)
+		return fmt.Errorf("%s %s is offered again for the same change: %s", k.Feature, k.Key, e)
 	}
 	return nil
 }
@@ -95,7 +96,7 @@ func (p *onePiece) say(text []byte) error {
 	if err := p.do(text); err != nil {
 		return err
 	}
-	p.touched = map[answerKey]bool{}
+	p.touched = map[enginetest.AnswerKey]bool{}
 	if err := p.local.Settle(p.take); err != nil {
 		return err
 	}
@@ -108,15 +109,15 @@ func (p *onePiece) say(text []byte) error {
 }
 
 func (p *onePiece) begin() {
-	p.offered, p.heard = map[answerKey]offered{}, map[graph.FeatureKey]*simEvent{}
+	p.offered, p.heard = map[enginetest.AnswerKey]offered{}, map[graph.FeatureKey]*simEvent{}
 }
 
 func (p *onePiece) run() error {
 	p.begin()
-	if err := p.say(fmt.Appendf(nil, `{"push":%s}`, p.shape.text())); err != nil {
+	if err := p.say(fmt.Appendf(nil, `{"push":%s}`, p.shape.Text())); err != nil {
 		return err
 	}
-	for _, spec := range p.newest().Features {
+	for _, spec := range p.Newest().Features {
 		for range 4 {
 			if len(spec.Deps) == 0 {
 				if err := p.say(p.rootLine(spec, p.newRoot(spec), "0")); err != nil {
@@ -143,7 +144,7 @@ func (p *onePiece) run() error {
 			if quietOf != nil {
 				return fmt.Errorf("S11: change %d keeps the data versions of %s, but of %s it is said %s", p.changes, quietOf.Key, feature, event)
 			}
-			if readers != nil && !slices.ContainsFunc(p.newest().Feature(feature).Fields, func(f *graph.Field) bool { return readers[graph.Parent{Feature: feature, Field: f.Key}] }) {
+			if readers != nil && !slices.ContainsFunc(p.Newest().Feature(feature).Fields, func(f *graph.Field) bool { return readers[graph.Parent{Feature: feature, Field: f.Key}] }) {
 				return fmt.Errorf("S3: change %d is read by no field of %s, but it is said %s", p.changes, feature, event)
 			}
 		}
@@ -154,41 +155,41 @@ func (p *onePiece) run() error {
 // change makes one change. It returns the feature of which nothing should be said, if it is such a
 // change, and the fields that read what has changed, nil where that is said of whole samples.
 func (p *onePiece) change() (quiet *graph.Feature, readers map[graph.Parent]bool, err error) {
-	g := p.newest()
+	g := p.Newest()
 	var roots []*graph.Feature
 	for _, spec := range g.Features {
 		if len(spec.Deps) == 0 {
 			roots = append(roots, spec)
 		}
 	}
-	root := pick(p.r, roots)
-	rows := p.samples(root)
+	root := enginetest.Pick(p.r, roots)
+	rows := p.Samples(root)
 	switch n := p.r.IntN(100); {
 	case n < 25: // code
-		at := pick(p.r, p.shape.Features)
-		field := pick(p.r, at.Fields)
+		at := enginetest.Pick(p.r, p.shape.Features)
+		field := enginetest.Pick(p.r, at.Fields)
 		field.Code = fmt.Sprint(p.changes + 1)
-		err = p.say(fmt.Appendf(nil, `{"push":%s}`, p.shape.text()))
-		return nil, readersOf(p.newest(), graph.FeatureKey(at.Key), []string{field.Key}), err
+		err = p.say(fmt.Appendf(nil, `{"push":%s}`, p.shape.Text()))
+		return nil, readersOf(p.Newest(), graph.FeatureKey(at.Key), []string{field.Key}), err
 	case n < 35: // a request
-		spec := pick(p.r, g.Features)
-		if rows := p.samples(spec); len(rows) > 0 {
-			row := pick(p.r, rows)
-			err = p.say(fmt.Appendf(nil, `{"invalidate":%q,"where":"%s = %s"}`, spec.Key, "a", graph.AppendJSON(nil, row.columns["a"])))
+		spec := enginetest.Pick(p.r, g.Features)
+		if rows := p.Samples(spec); len(rows) > 0 {
+			row := enginetest.Pick(p.r, rows)
+			err = p.say(fmt.Appendf(nil, `{"invalidate":%q,"where":"%s = %s"}`, spec.Key, "a", graph.AppendJSON(nil, row.Columns["a"])))
 		}
 		return nil, nil, err
 	case n < 50 && p.shape.fresh(): // a new sample
 		return nil, nil, p.say(p.rootLine(root, p.newRoot(root), fmt.Sprint(p.changes)))
 	case n < 65: // the same data
-		row := pick(p.r, rows)
+		row := enginetest.Pick(p.r, rows)
 		return root, nil, p.say(p.sameLine(root, row))
 	}
-	row := pick(p.r, rows)
+	row := enginetest.Pick(p.r, rows)
 	var fields []string
-	for _, field := range some(p.r, root.Fields, 1+p.r.IntN(len(root.Fields))) {
+	for _, field := range enginetest.Some(p.r, root.Fields, 1+p.r.IntN(len(root.Fields))) {
 		fields = append(fields, string(field.Key))
 	}
-	return nil, readersOf(g, root.Key, fields), p.say(p.rootLine(root, row.columns, fmt.Sprint(p.changes), fields...))
+	return nil, readersOf(g, root.Key, fields), p.say(p.rootLine(root, row.Columns, fmt.Sprint(p.changes), fields...))
 }
 
 func (p *onePiece) newRoot(spec *graph.Feature) map[string]graph.Value {
@@ -202,9 +203,9 @@ func (p *onePiece) newRoot(spec *graph.Feature) map[string]graph.Value {
 // rootLine writes a sample of a root; of the fields that are named, or of all if none are, the data is new.
 func (p *onePiece) rootLine(spec *graph.Feature, columns map[string]graph.Value, data string, fields ...string) []byte {
 	provenance := map[string]string{}
-	for _, s := range p.samples(spec) {
-		if slices.Equal(s.ids, valuesOf(columns, spec.IDColumns)) {
-			for name, text := range s.data {
+	for _, s := range p.Samples(spec) {
+		if slices.Equal(s.Ids, valuesOf(columns, spec.IDColumns)) {
+			for name, text := range s.Data {
 				provenance[name] = text
 			}
 		}
@@ -214,39 +215,39 @@ func (p *onePiece) rootLine(spec *graph.Feature, columns map[string]graph.Value,
 			provenance[field.Key.StructName()] = "data " + data
 		}
 	}
-	rec := record(columns)
-	fillMaps(rec, provenance, nil)
+	rec := enginetest.NewRecord(columns)
+	enginetest.FillMaps(rec, provenance, nil)
 	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // sameLine writes a sample of a root again: another provenance, the same data.
-func (p *onePiece) sameLine(spec *graph.Feature, s oracleSample) []byte {
+func (p *onePiece) sameLine(spec *graph.Feature, s enginetest.Sample) []byte {
 	provenance := map[string]string{}
-	for name := range s.data {
+	for name := range s.Data {
 		provenance[name] = fmt.Sprint("other ", p.changes)
 	}
-	rec := record(s.columns)
-	fillMaps(rec, provenance, s.data)
+	rec := enginetest.NewRecord(s.Columns)
+	enginetest.FillMaps(rec, provenance, s.Data)
 	return writeJSON(spec.Key, &engine.Write{Record: rec})
 }
 
 // work lets workers answer until nothing is left: each has taken an event, and its rows are written
 // one by one, between those of others.
 func (p *onePiece) work() error {
-	busy := map[answerKey][][]byte{}
+	busy := map[enginetest.AnswerKey][][]byte{}
 	for range 5000 {
-		open := p.answers()
-		var can []answerKey
+		open := p.Answers()
+		var can []enginetest.AnswerKey
 		for _, k := range sortedKeys(open) {
-			if a := open[k]; busy[k] == nil && (a.status.Work() || a.status == graph.Orphaned) && !p.empty(a) {
+			if a := open[k]; busy[k] == nil && (a.Status.Work() || a.Status == graph.Orphaned) && !p.empty(a) {
 				can = append(can, k)
 			}
 		}
 		if len(can)+len(busy) == 0 {
 			return p.rest(open)
 		}
-		if at := sortedKeys(busy); len(at) > 0 && (len(can) == 0 || chance(p.r, 60)) {
-			k := pick(p.r, at)
+		if at := sortedKeys(busy); len(at) > 0 && (len(can) == 0 || enginetest.Chance(p.r, 60)) {
+			k := enginetest.Pick(p.r, at)
 			line := busy[k][0]
 			if busy[k] = busy[k][1:]; len(busy[k]) == 0 {
 				delete(busy, k)
@@ -256,9 +257,9 @@ func (p *onePiece) work() error {
 			}
 			continue
 		}
-		k := pick(p.r, can)
+		k := enginetest.Pick(p.r, can)
 		a := open[k]
-		if joinOf(p.newest().Graph, p.newest().Feature(k.feature)).expands && a.scope == graph.ScopeSample && a.status.Work() {
+		if enginetest.JoinOf(p.Newest().Graph, p.Newest().Feature(k.Feature)).Expands && a.Scope == graph.ScopeSample && a.Status.Work() {
 			parent := p.parentOf(k, a)
 			if busy[parent] != nil || open[parent] != nil {
 				k, a = parent, open[parent] // one worker does a parent and all its children
@@ -274,25 +275,25 @@ func (p *onePiece) work() error {
 	return fmt.Errorf("workers never come to an end")
 }
 
-func (p *onePiece) empty(a *answer) bool {
-	return a.scope == graph.ScopeInput && a.status == graph.Orphaned && a.children == 0 && a.source == ""
+func (p *onePiece) empty(a *enginetest.Answer) bool {
+	return a.Scope == graph.ScopeInput && a.Status == graph.Orphaned && a.Children == 0 && a.Source == ""
 }
 
 // parentOf returns the key of the parent of a child.
-func (p *onePiece) parentOf(k answerKey, a *answer) answerKey {
-	join := joinOf(p.newest().Graph, p.newest().Feature(k.feature))
+func (p *onePiece) parentOf(k enginetest.AnswerKey, a *enginetest.Answer) enginetest.AnswerKey {
+	join := enginetest.JoinOf(p.Newest().Graph, p.Newest().Feature(k.Feature))
 	columns := map[string]graph.Value{}
-	for i, name := range a.names {
-		columns[name] = a.values[i]
+	for i, name := range a.Names {
+		columns[name] = a.Values[i]
 	}
-	return answerKey{k.feature, string(graph.AppendKeyJSON(nil, join.match, valuesOf(columns, join.match)))}
+	return enginetest.AnswerKey{Feature: k.Feature, Key: string(graph.AppendKeyJSON(nil, join.Match, valuesOf(columns, join.Match)))}
 }
 
 // rest checks that nothing waits once all work is done, and compares.
-func (p *onePiece) rest(open map[answerKey]*answer) error {
+func (p *onePiece) rest(open map[enginetest.AnswerKey]*enginetest.Answer) error {
 	for k, a := range open {
 		if !p.empty(a) {
-			return fmt.Errorf("%s %s is %s, but there is no work", k.feature, k.key, a.content())
+			return fmt.Errorf("%s %s is %s, but there is no work", k.Feature, k.Key, a.Content())
 		}
 	}
 	return p.quiet()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // gateOf is the gate in which the history of a seed runs.
@@ -50,7 +51,7 @@ func (s *tally) add(gate graph.Gate, l *localRun) {
 // answer equals the oracle's at every checkpoint, and it refuses what the oracle refuses.
 func TestOracleHistories(t *testing.T) {
 	all := newTally()
-	n, seconds := eachSeed(t, 2000, func(t *testing.T, seed uint64) bool {
+	n, seconds := enginetest.EachSeed(t, 2000, func(t *testing.T, seed uint64) bool {
 		gate := gateOf(seed)
 		m := newLineMaker(seed, gate)
 		err := m.makeHistory()
@@ -59,7 +60,7 @@ func TestOracleHistories(t *testing.T) {
 	})
 	t.Logf("%d histories (%v), %d events, %d answers compared (%v), refused %v, %.1f s", n, all.gates, all.events, all.compared, all.seen, all.refused, seconds)
 	for _, reason := range []graph.Reason{graph.UnknownFeature, graph.BadRow, graph.BadID, graph.UnknownVersion, graph.BadProvenance, graph.TooLarge, badGraph, badFilter} {
-		if *seedFlag == 0 && n >= 2000 && all.refused[reason] == 0 {
+		if *enginetest.SeedFlag == 0 && n >= 2000 && all.refused[reason] == 0 {
 			t.Errorf("no line was refused as %s", reason)
 		}
 	}
@@ -87,7 +88,7 @@ func tryLines(gate graph.Gate, lines [][]byte, end func(*localRun) error) (err e
 // failLines reports a failing history as a replay file, the smallest that still fails. It returns false.
 func failLines(t *testing.T, seed uint64, gate graph.Gate, lines [][]byte, end func(*localRun) error, err error) bool {
 	t.Helper()
-	small := shrinkLines(lines, func(lines [][]byte) bool { return tryLines(gate, lines, end) != nil })
+	small := enginetest.ShrinkLines(lines, func(lines [][]byte) bool { return tryLines(gate, lines, end) != nil })
 	if again := tryLines(gate, small, end); again != nil {
 		err = again
 	}

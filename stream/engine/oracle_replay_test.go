@@ -9,19 +9,20 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/stream/engine"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // oracleReplay runs the oracle over the lines of a replay file (SEMANTICS 6).
 type oracleReplay struct {
-	*oracle
+	*enginetest.Oracle
 	history *graph.History // says whether a graph compiles
-	before  map[answerKey]*answer
+	before  map[enginetest.AnswerKey]*enginetest.Answer
 	number  int // of the line
 }
 
 func newOracleReplay(gate graph.Gate) *oracleReplay {
 	defaults := graph.Defaults{Gate: gate}
-	return &oracleReplay{oracle: newOracle(defaults), history: graph.NewHistory(defaults)}
+	return &oracleReplay{Oracle: enginetest.NewOracle(defaults), history: graph.NewHistory(defaults)}
 }
 
 // Reasons that only a replay has.
@@ -93,7 +94,7 @@ func (o *oracleReplay) line(text []byte) []string {
 	switch {
 	case !ok:
 	case op.Checkpoint != nil:
-		after := o.answers()
+		after := o.Answers()
 		out := changes(*op.Checkpoint, o.before, after)
 		o.before = after
 		return out
@@ -121,7 +122,7 @@ func (o *oracleReplay) do(op *replayLine) graph.Reason {
 			feature = *key
 		}
 	}
-	if g := o.newest(); g == nil || g.Feature(feature) == nil {
+	if g := o.Newest(); g == nil || g.Feature(feature) == nil {
 		return graph.UnknownFeature
 	}
 	switch {
@@ -143,30 +144,30 @@ func (o *oracleReplay) pushGraph(text []byte) graph.Reason {
 		return badGraph
 	}
 	o.history = next
-	o.push(g)
+	o.Push(g)
 	return ""
 }
 
 // writeRow takes a row, or a delete.
 func (o *oracleReplay) writeRow(feature graph.FeatureKey, row []byte, gone bool) graph.Reason {
-	g := o.newest()
+	g := o.Newest()
 	record, err := graph.ParseRecordJSON(row, graph.RecordOptions{})
 	if err != nil {
 		return graph.BadRow
 	}
 	if !record.HasVersion && !gone {
-		record.FeatureVersion = graph.String(g.versions[feature].Feature)
+		record.FeatureVersion = graph.String(g.Versions[feature].Feature)
 	}
 	ids := g.Feature(feature).IDColumns
-	if join := joinOf(g.Graph, g.Feature(feature)); join.expands && !slices.ContainsFunc(join.suffix, func(id string) bool { return !record.Column(id).IsNull() }) {
-		ids = join.match
+	if join := enginetest.JoinOf(g.Graph, g.Feature(feature)); join.Expands && !slices.ContainsFunc(join.Suffix, func(id string) bool { return !record.Column(id).IsNull() }) {
+		ids = join.Match
 	}
 	values := make([]graph.Value, len(ids))
 	for i, id := range ids {
 		values[i] = record.Column(id)
 	}
 	key := graph.AppendKeyJSON(nil, ids, values)
-	return o.write(len(o.graphs), feature, 0, &engine.Write{Offset: int64(o.number), Key: key, Record: record, Delete: gone})
+	return o.Write(len(o.Graphs), feature, 0, &engine.Write{Offset: int64(o.number), Key: key, Record: record, Delete: gone})
 }
 
 // invalidate marks rows.
@@ -178,7 +179,7 @@ func (o *oracleReplay) invalidate(feature graph.FeatureKey, where *string) graph
 			return badFilter
 		}
 	}
-	o.request(feature, filter, func(row *oracleRow) bool { return row.offset < int64(o.number) })
+	o.Request(feature, filter, func(row *enginetest.Row) bool { return row.Offset < int64(o.number) })
 	return ""
 }
 
@@ -188,28 +189,28 @@ func (o *oracleReplay) failWork(feature graph.FeatureKey, op *replayLine) graph.
 	if err != nil {
 		return badLine
 	}
-	for k, a := range o.answers() {
-		same := k.feature == feature && len(a.names) == len(key.Columns)
-		for i, name := range a.names {
-			same = same && slices.Contains(key.Columns, graph.Column{Name: name, Value: a.values[i]})
+	for k, a := range o.Answers() {
+		same := k.Feature == feature && len(a.Names) == len(key.Columns)
+		for i, name := range a.Names {
+			same = same && slices.Contains(key.Columns, graph.Column{Name: name, Value: a.Values[i]})
 		}
-		if same && a.status.Work() {
-			o.failures[k] = &oracleFailure{work: a.work(k), attempt: 1, kind: op.Type, message: op.Message}
+		if same && a.Status.Work() {
+			o.Failures[k] = &enginetest.Failure{Work: a.Work(k), Attempt: 1, Kind: op.Type, Message: op.Message}
 		}
 	}
 	return ""
 }
 
 // changes prints what has changed, in the order of SEMANTICS 6.
-func changes(label string, before, after map[answerKey]*answer) (out []string) {
+func changes(label string, before, after map[enginetest.AnswerKey]*enginetest.Answer) (out []string) {
 	type line struct {
-		answerKey
-		*answer
+		enginetest.AnswerKey
+		*enginetest.Answer
 		fresh bool
 	}
 	var lines []line
 	for k, a := range after {
-		if b := before[k]; b == nil || b.outcome() != a.outcome() {
+		if b := before[k]; b == nil || b.Outcome() != a.Outcome() {
 			lines = append(lines, line{k, a, false})
 		}
 	}
@@ -219,36 +220,36 @@ func changes(label string, before, after map[answerKey]*answer) (out []string) {
 		}
 	}
 	slices.SortFunc(lines, func(a, b line) int {
-		if c := a.feature.Compare(b.feature); c != 0 {
+		if c := a.Feature.Compare(b.Feature); c != 0 {
 			return c
 		}
-		if c := int(a.scope) - int(b.scope); c != 0 {
+		if c := int(a.Scope) - int(b.Scope); c != 0 {
 			return c
 		}
-		if c := slices.CompareFunc(a.values, b.values, graph.Compare); c != 0 {
+		if c := slices.CompareFunc(a.Values, b.Values, graph.Compare); c != 0 {
 			return c
 		}
-		return strings.Compare(a.key, b.key)
+		return strings.Compare(a.Key, b.Key)
 	})
 	for _, c := range lines {
 		text := map[string]any{
-			"checkpoint": label, "feature": string(c.feature), "scope": c.scope.String(), "status": "FRESH",
-			"key": json.RawMessage(c.key), "id": json.RawMessage(graph.AppendKeyJSON(nil, c.idNames, c.idValues)),
+			"checkpoint": label, "feature": string(c.Feature), "scope": c.Scope.String(), "status": "FRESH",
+			"key": json.RawMessage(c.Key), "id": json.RawMessage(graph.AppendKeyJSON(nil, c.IDNames, c.IDValues)),
 		}
 		if !c.fresh {
-			text["status"], text["causes"], text["changed_fields"], text["feature_version"] = c.status.String(), texts(c.causes), texts(c.changed), c.version
-			if c.expected != nil && c.expected.there {
+			text["status"], text["causes"], text["changed_fields"], text["feature_version"] = c.Status.String(), texts(c.Causes), texts(c.Changed), c.Version
+			if c.Expected != nil && c.Expected.There {
 				fields := map[string]string{}
-				for key, hash := range c.expected.fields {
+				for key, hash := range c.Expected.Fields {
 					fields[key.StructName()] = hash
 				}
-				text["expected"] = map[string]any{"provenance_by_field": fields, "provenance": c.expected.provenance}
+				text["expected"] = map[string]any{"provenance_by_field": fields, "provenance": c.Expected.Provenance}
 			}
-			if c.failure != nil {
-				text["failure"] = map[string]string{"type": c.failure.kind, "message": c.failure.message}
+			if c.Failure != nil {
+				text["failure"] = map[string]string{"type": c.Failure.Kind, "message": c.Failure.Message}
 			}
-			if c.scope == graph.ScopeInput {
-				text["children"], text["children_not_current"] = c.children, c.notCurrent
+			if c.Scope == graph.ScopeInput {
+				text["children"], text["children_not_current"] = c.Children, c.NotCurrent
 			}
 		}
 		b, err := json.Marshal(text)

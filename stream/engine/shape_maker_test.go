@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // shapeMaker makes graphs in which waves meet: chains, diamonds, expansions whose receipts are
@@ -13,20 +14,20 @@ import (
 type shapeMaker struct {
 	r     *rand.Rand
 	mixed bool // fields of one feature may read other fields, also where it waits
-	specGraph
+	enginetest.SpecGraph
 }
 
 // newShape makes a graph of n features. Their ids are a, maybe b, then a column for each expansion above.
 func newShape(r *rand.Rand, n int, mixed bool) *shapeMaker {
 	m := &shapeMaker{r: r, mixed: mixed}
 	for i := range n {
-		f := &specFeature{Key: fmt.Sprintf("f%d", i)}
-		for _, name := range some(r, []string{"x", "y", "z"}, 1+r.IntN(3)) {
-			f.Fields = append(f.Fields, &specField{Key: name, Code: "1"})
+		f := &enginetest.SpecFeature{Key: fmt.Sprintf("f%d", i)}
+		for _, name := range enginetest.Some(r, []string{"x", "y", "z"}, 1+r.IntN(3)) {
+			f.Fields = append(f.Fields, &enginetest.SpecField{Key: name, Code: "1"})
 		}
-		if i == 0 || chance(r, 15) {
+		if i == 0 || enginetest.Chance(r, 15) {
 			f.IDs = []string{"a"}
-			if chance(r, 40) {
+			if enginetest.Chance(r, 40) {
 				f.IDs = []string{"a", "b"}
 			}
 		} else {
@@ -39,28 +40,28 @@ func newShape(r *rand.Rand, n int, mixed bool) *shapeMaker {
 }
 
 // depend gives a feature its dependencies.
-func (m *shapeMaker) depend(f *specFeature, i int) {
+func (m *shapeMaker) depend(f *enginetest.SpecFeature, i int) {
 	r := m.r
-	up := pick(r, m.Features)
+	up := enginetest.Pick(r, m.Features)
 	f.IDs = slices.Clone(up.IDs)
-	d := &specDep{Feature: up.Key}
+	d := &enginetest.SpecDep{Feature: up.Key}
 	switch {
-	case len(up.IDs) < 4 && chance(r, 35):
+	case len(up.IDs) < 4 && enginetest.Chance(r, 35):
 		d.Lineage = map[string]any{"expansion": up.IDs}
 		d.Receipts = "required"
 		f.IDs = append(f.IDs, fmt.Sprintf("k%d", i))
-	case len(up.IDs) > 1 && chance(r, 55):
+	case len(up.IDs) > 1 && enginetest.Chance(r, 55):
 		f.IDs = f.IDs[:1+r.IntN(len(f.IDs)-1)]
 		d.Lineage = map[string]any{"aggregation": f.IDs}
 	}
-	f.Deps = []*specDep{d}
+	f.Deps = []*enginetest.SpecDep{d}
 	// More inputs of the same grain, of a lesser one, or in groups.
 	match := slices.Clone(up.IDs)
 	if d.Lineage != nil && d.Receipts == "" {
 		match = f.IDs
 	}
-	for _, other := range some(r, m.Features, r.IntN(3)) {
-		d := &specDep{Feature: other.Key}
+	for _, other := range enginetest.Some(r, m.Features, r.IntN(3)) {
+		d := &enginetest.SpecDep{Feature: other.Key}
 		switch {
 		case other == up:
 			continue
@@ -72,7 +73,7 @@ func (m *shapeMaker) depend(f *specFeature, i int) {
 		}
 		f.Deps = append(f.Deps, d)
 	}
-	f.Deps = some(r, f.Deps, len(f.Deps))
+	f.Deps = enginetest.Some(r, f.Deps, len(f.Deps))
 }
 
 func isPrefix(short, long []string) bool {
@@ -81,7 +82,7 @@ func isPrefix(short, long []string) bool {
 
 // fieldDeps lets some fields read only some of what there is. Where a feature may wait, all its fields
 // read the same unless mixed: a row that waits for one field is suspect in no other one, however old it is there.
-func (m *shapeMaker) fieldDeps(f *specFeature) {
+func (m *shapeMaker) fieldDeps(f *enginetest.SpecFeature) {
 	waits := len(f.Deps) > 1
 	for _, d := range f.Deps {
 		waits = waits || d.Lineage["aggregation"] != nil
@@ -92,19 +93,19 @@ func (m *shapeMaker) fieldDeps(f *specFeature) {
 			field.Deps = f.Fields[0].Deps
 			continue
 		}
-		if len(f.Deps) == 0 || !waits && chance(m.r, 40) {
+		if len(f.Deps) == 0 || !waits && enginetest.Chance(m.r, 40) {
 			continue
 		}
 		reads := map[string]any{}
 		for _, d := range f.Deps {
-			if waits && chance(m.r, 20) && len(reads)+1 < len(f.Deps) {
+			if waits && enginetest.Chance(m.r, 20) && len(reads)+1 < len(f.Deps) {
 				continue
 			}
 			var names []string
-			for _, up := range m.feature(d.Feature).Fields {
+			for _, up := range m.Feature(d.Feature).Fields {
 				names = append(names, up.Key)
 			}
-			reads[d.Feature] = some(m.r, names, 1+m.r.IntN(len(names)))
+			reads[d.Feature] = enginetest.Some(m.r, names, 1+m.r.IntN(len(names)))
 		}
 		field.Deps = reads
 	}
@@ -114,13 +115,13 @@ func (m *shapeMaker) fieldDeps(f *specFeature) {
 // whose own inputs are still to come is not counted (S3), so no group may lie further below an
 // expansion than right below it, and what makes the samples of a group must be a root.
 func (m *shapeMaker) fresh() bool {
-	expands := func(f *specFeature) bool {
-		return slices.ContainsFunc(f.Deps, func(d *specDep) bool { return d.Receipts != "" })
+	expands := func(f *enginetest.SpecFeature) bool {
+		return slices.ContainsFunc(f.Deps, func(d *enginetest.SpecDep) bool { return d.Receipts != "" })
 	}
-	var under func(f *specFeature) bool // an expansion lies above
-	under = func(f *specFeature) bool {
-		return slices.ContainsFunc(f.Deps, func(d *specDep) bool {
-			up := m.feature(d.Feature)
+	var under func(f *enginetest.SpecFeature) bool // an expansion lies above
+	under = func(f *enginetest.SpecFeature) bool {
+		return slices.ContainsFunc(f.Deps, func(d *enginetest.SpecDep) bool {
+			up := m.Feature(d.Feature)
 			return expands(up) || under(up)
 		})
 	}
@@ -129,9 +130,9 @@ func (m *shapeMaker) fresh() bool {
 			if d.Lineage["aggregation"] == nil {
 				continue
 			}
-			up := m.feature(d.Feature)
-			late := slices.ContainsFunc(up.Deps, func(o *specDep) bool {
-				return len(m.feature(o.Feature).Deps) > 0
+			up := m.Feature(d.Feature)
+			late := slices.ContainsFunc(up.Deps, func(o *enginetest.SpecDep) bool {
+				return len(m.Feature(o.Feature).Deps) > 0
 			})
 			if under(up) || late {
 				return false
@@ -142,7 +143,7 @@ func (m *shapeMaker) fresh() bool {
 }
 
 // readers returns the fields that read a field of a feature, directly or not, and the feature's own.
-func readersOf(g *oracleGraph, feature graph.FeatureKey, fields []string) map[graph.Parent]bool {
+func readersOf(g *enginetest.Graph, feature graph.FeatureKey, fields []string) map[graph.Parent]bool {
 	all := map[graph.Parent]bool{}
 	for _, field := range fields {
 		all[graph.Parent{Feature: feature, Field: graph.FieldKey(field)}] = true

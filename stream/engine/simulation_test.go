@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // operation is one step of a history. Its randomness is its own, so that a history without it is
@@ -41,7 +42,7 @@ func newHistory(seed uint64) *history {
 		{"epoch", 55}, {"root", 25}, {"write", 10}, {"delete", 5}, {"worker", 25}, {"push", 10}, {"fail", 5}, {"request", 2}, {"step", 2}, {"calm", 4},
 		{"graph", 6}, {"move", 4}, {"crash", 3}, {"compact", 4}, {"quiet", 2}, {"complete", 1}, {"lose", 1},
 	}
-	if chance(r, 30) { // no faults
+	if enginetest.Chance(r, 30) { // no faults
 		weights = weights[:13]
 	}
 	total := 0
@@ -58,13 +59,13 @@ func newHistory(seed uint64) *history {
 		}
 	}
 	add("quiet")
-	if chance(r, 40) {
+	if enginetest.Chance(r, 40) {
 		add("complete")
 	}
-	if chance(r, 40) {
+	if enginetest.Chance(r, 40) {
 		add("lose")
 	}
-	if chance(r, 30) {
+	if enginetest.Chance(r, 30) {
 		add("cold")
 	}
 	return h
@@ -81,20 +82,20 @@ func (h *history) run(t testing.TB, operations []operation, trace func(string, .
 	if trace != nil {
 		c.trace, c.tracing = trace, true
 	}
-	m := newWriteMaker(r)
-	g := &graphMaker{r: r, settled: true, fixed: map[string][]string{}, gone: map[string]*specFeature{}}
-	for _, key := range specKeys {
+	m := enginetest.NewWriteMaker(r)
+	g := &enginetest.GraphMaker{R: r, Settled: true, Fixed: map[string][]string{}, Gone: map[string]*enginetest.SpecFeature{}}
+	for _, key := range enginetest.FeatureKeys {
 		c.counts[graph.FeatureKey(key)] = int32(1 + r.IntN(3)*r.IntN(2))
 	}
-	g.keep = func(key string) bool { return c.counts[graph.FeatureKey(key)] > 1 }
-	g.check = func(parsed *graph.Graph) bool {
+	g.Keep = func(key string) bool { return c.counts[graph.FeatureKey(key)] > 1 }
+	g.Check = func(parsed *graph.Graph) bool {
 		_, err := c.histories[len(c.histories)-1].Push(int64(len(c.histories)), parsed)
 		return err == nil
 	}
 	size := min(h.most.features, 1+r.IntN(6))
 	for i, op := range operations {
 		c.r = rand.New(rand.NewPCG(op.seed, 3))
-		g.r = c.r
+		g.R = c.r
 		c.trace("%d %s", i, op.kind)
 		if err := c.do(op.kind, m, g, size); err != nil {
 			return result{c.events, c.compared}, fmt.Errorf("operation %d, %s: %w", i, op.kind, err)
@@ -104,30 +105,30 @@ func (h *history) run(t testing.TB, operations []operation, trace func(string, .
 }
 
 // do does one operation.
-func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error {
+func (c *cluster) do(kind string, m *enginetest.WriteMaker, g *enginetest.GraphMaker, size int) error {
 	r := c.r
 	var parsed *graph.Graph
 	switch {
-	case kind == "push" && g.now == nil:
-		parsed = g.first(size)
+	case kind == "push" && g.Now == nil:
+		parsed = g.First(size)
 	case kind == "push":
-		parsed = g.next()
-	case kind == "step" && g.now != nil:
-		if parsed = g.next(); parsed == nil {
+		parsed = g.Next()
+	case kind == "step" && g.Now != nil:
+		if parsed = g.Next(); parsed == nil {
 			return nil
 		}
 		return c.step(func() {
-			c.trace("  graph %s", g.now.text())
+			c.trace("  graph %s", g.Now.Text())
 			c.push(parsed)
 		})
-	case g.now == nil:
+	case g.Now == nil:
 		return nil
 	}
 	if parsed != nil {
-		c.trace("  graph %s", g.now.text())
+		c.trace("  graph %s", g.Now.Text())
 		c.push(parsed)
 	}
-	features := c.oracle.newest().Features
+	features := c.oracle.Newest().Features
 	switch kind {
 	case "root", "write", "delete":
 		if len(features) > 0 {
@@ -143,31 +144,31 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 		return c.fail()
 	case "request":
 		if len(features) > 0 {
-			return c.request(pick(r, features).Key)
+			return c.request(enginetest.Pick(r, features).Key)
 		}
 	case "epoch":
 		if err := c.assign(); err != nil {
 			return err
 		}
 		o := epochOptions{budget: c.budget()}
-		if chance(r, 10) {
-			o.ending = pick(r, []ending{endAbort, endBefore, endBetween})
+		if enginetest.Chance(r, 10) {
+			o.ending = enginetest.Pick(r, []ending{endAbort, endBefore, endBetween})
 		}
-		p := pick(r, c.processes)
-		if chance(r, 20) {
+		p := enginetest.Pick(r, c.processes)
+		if enginetest.Chance(r, 20) {
 			c.readRequests(p)
 		}
 		_, err := c.epoch(p, o)
 		return err
 	case "graph":
-		p := pick(r, c.processes)
+		p := enginetest.Pick(r, c.processes)
 		if p.graphs > 0 {
 			c.readGraphs(p, min(p.graphs+1+r.IntN(3), len(c.histories)-1))
 		}
 	case "move":
 		c.release()
 	case "crash":
-		c.crash(pick(r, c.processes))
+		c.crash(enginetest.Pick(r, c.processes))
 	case "compact":
 		c.compact()
 	case "quiet":
@@ -184,30 +185,30 @@ func (c *cluster) do(kind string, m *writeMaker, g *graphMaker, size int) error 
 }
 
 // writeOne sends one write, of a root mostly.
-func (c *cluster) writeOne(m *writeMaker, features []*graph.Feature) {
-	spec := pick(c.r, features)
+func (c *cluster) writeOne(m *enginetest.WriteMaker, features []*graph.Feature) {
+	spec := enginetest.Pick(c.r, features)
 	for range 5 {
 		if len(spec.Deps) > 0 {
-			spec = pick(c.r, features)
+			spec = enginetest.Pick(c.r, features)
 		}
 	}
-	c.produceSample(spec.Key, m.write(c.r, c.oracle, spec))
+	c.produceSample(spec.Key, m.Write(c.r, c.oracle, spec))
 }
 
 // writes sends random writes and deletes.
-func (c *cluster) writes(kind string, m *writeMaker, features []*graph.Feature) {
+func (c *cluster) writes(kind string, m *enginetest.WriteMaker, features []*graph.Feature) {
 	r := c.r
 	for range 1 + r.IntN(4) {
-		spec := pick(r, features)
+		spec := enginetest.Pick(r, features)
 		for range 5 {
 			if kind == "root" && len(spec.Deps) > 0 {
-				spec = pick(r, features)
+				spec = enginetest.Pick(r, features)
 			}
 		}
 		if kind == "delete" {
-			c.produceSample(spec.Key, m.remove(r, c.oracle, spec))
+			c.produceSample(spec.Key, m.Remove(r, c.oracle, spec))
 		} else {
-			c.produceSample(spec.Key, m.write(r, c.oracle, spec))
+			c.produceSample(spec.Key, m.Write(r, c.oracle, spec))
 		}
 	}
 }
@@ -240,13 +241,13 @@ func (c *cluster) loseAll() error {
 
 // coldStart starts a second cluster over the sample topics and the newest graph as they are: every
 // key is told at most once, and nothing of a pipeline that is computed (E4).
-func (c *cluster) coldStart(m *writeMaker) error {
+func (c *cluster) coldStart(m *enginetest.WriteMaker) error {
 	if err := c.quiet(); err != nil {
 		return err
 	}
 	cold := newCluster(c.t, c.r, c.gate, int32(1+c.r.IntN(4)), 1+c.r.IntN(3), false)
 	cold.trace, cold.tracing, cold.counts = c.trace, c.tracing, c.counts
-	for _, g := range c.oracle.graphs {
+	for _, g := range c.oracle.Graphs {
 		cold.push(g.Graph)
 	}
 	for source, log := range c.samples {
@@ -255,20 +256,20 @@ func (c *cluster) coldStart(m *writeMaker) error {
 	if err := cold.quiet(); err != nil {
 		return fmt.Errorf("cold start: %w", err)
 	}
-	if answers := len(cold.oracle.answers()); cold.events != answers {
+	if answers := len(cold.oracle.Answers()); cold.events != answers {
 		return fmt.Errorf("E4: %d events at a cold start, of %d keys that are not fresh", cold.events, answers)
 	}
 	return nil
 }
 
 func TestSimulation(t *testing.T) {
-	if *seedFlag != 0 {
-		h := newHistory(*seedFlag)
+	if *enginetest.SeedFlag != 0 {
+		h := newHistory(*enginetest.SeedFlag)
 		h.report(t, true)
 		return
 	}
 	var events, compared atomic.Int64
-	n, seconds := eachSeed(t, 5_000, func(t *testing.T, seed uint64) bool {
+	n, seconds := enginetest.EachSeed(t, 5_000, func(t *testing.T, seed uint64) bool {
 		res, ok := newHistory(seed).report(t, false)
 		events.Add(int64(res.events))
 		compared.Add(int64(res.compared))
@@ -294,7 +295,7 @@ func (h *history) report(t *testing.T, verbose bool) (res result, ok bool) {
 		return res, false
 	}
 	h.shrinkLimits(t)
-	small := shrinkList(h.operations, func(operations []operation) bool {
+	small := enginetest.ShrinkList(h.operations, func(operations []operation) bool {
 		_, err := h.try(t, operations, nil)
 		return err != nil
 	})

@@ -1,16 +1,15 @@
-package engine_test
+package enginetest
 
 import (
 	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
-	"testing"
 )
 
-// shrinkList drops elements for as long as what is left fails: halves first, then single ones, until
+// ShrinkList drops elements for as long as what is left fails: halves first, then single ones, until
 // no single one can go. It is deterministic.
-func shrinkList[T any](list []T, fails func([]T) bool) []T {
+func ShrinkList[T any](list []T, fails func([]T) bool) []T {
 	for size := max(1, len(list)/2); ; {
 		shorter := false
 		for at := 0; at+size <= len(list); {
@@ -27,12 +26,12 @@ func shrinkList[T any](list []T, fails func([]T) bool) []T {
 	}
 }
 
-// shrinkLines makes a failing replay file small: first it drops lines, then in each line that is left
+// ShrinkLines makes a failing replay file small: first it drops lines, then in each line that is left
 // what JSON can be without: features, fields, dependencies, properties, columns.
-func shrinkLines(lines [][]byte, fails func([][]byte) bool) [][]byte {
+func ShrinkLines(lines [][]byte, fails func([][]byte) bool) [][]byte {
 	for {
 		before := bytes.Join(lines, nil)
-		lines = shrinkList(lines, fails)
+		lines = ShrinkList(lines, fails)
 		for i := range lines {
 			lines[i] = shrinkJSON(lines[i], func(text []byte) bool {
 				trial := slices.Clone(lines)
@@ -100,34 +99,4 @@ func encodeJSON(value any) []byte {
 		panic(err)
 	}
 	return bytes.TrimSpace(b.Bytes())
-}
-
-// TestShrink shrinks what a broken predicate refuses to the smallest thing that it refuses.
-func TestShrink(t *testing.T) {
-	var list []int
-	for i := range 100 {
-		list = append(list, i)
-	}
-	got := shrinkList(list, func(l []int) bool { return slices.Contains(l, 17) && slices.Contains(l, 80) && len(l) >= 3 })
-	if len(got) != 3 || !slices.Contains(got, 17) || !slices.Contains(got, 80) {
-		t.Errorf("shrunk to %v", got)
-	}
-	if got := shrinkList(list, func([]int) bool { return true }); len(got) != 0 {
-		t.Errorf("what always fails shrinks to %v", got)
-	}
-
-	lines := [][]byte{
-		[]byte(`{"push":{"features":[{"key":"a","id_columns":["id"]},{"key":"b","id_columns":["id","k"],"deps":[{"feature":"a","rename":{"x":"<y>"}}],"fields":[{"key":"f"},{"key":"g"}]}]}}`),
-		[]byte(`no JSON`),
-		[]byte(`{"write":"a","row":{"id":10000000000000000000001,"n":1.0}}`),
-		[]byte(`{"checkpoint":"end"}`),
-	}
-	small := shrinkLines(lines, func(lines [][]byte) bool {
-		text := bytes.Join(lines, []byte("\n"))
-		return bytes.Contains(text, []byte(`"<y>"`)) && bytes.Contains(text, []byte(`10000000000000000000001`))
-	})
-	want := `{"push":{"features":[{"deps":[{"rename":{"x":"<y>"}}]}]}}` + "\n" + `{"row":{"id":10000000000000000000001}}`
-	if text := string(bytes.Join(small, []byte("\n"))); text != want {
-		t.Errorf("shrunk to\n%s\nnot to\n%s", text, want)
-	}
 }

@@ -1,4 +1,4 @@
-package engine_test
+package enginetest
 
 import (
 	"flag"
@@ -10,19 +10,20 @@ import (
 )
 
 var (
-	seedFlag      = flag.Uint64("seed", 0, "run the one history of this seed, and say what happens")
+	// SeedFlag is the one seed that is asked for, 0 for none.
+	SeedFlag      = flag.Uint64("seed", 0, "run the one history of this seed, and say what happens")
 	historiesFlag = flag.Int("histories", 0, "run so many histories; 0 is what each test runs by itself, with -short a twentieth of it")
 	fromFlag      = flag.Uint64("from", 1, "the first seed")
 )
 
-// eachSeed runs a history for each of n seeds, as the flags say, on all cores, until a few have
+// EachSeed runs a history for each of n seeds, as the flags say, on all cores, until a few have
 // failed. It returns how many it was to run, and the seconds.
-func eachSeed(t *testing.T, n int, run func(t *testing.T, seed uint64) bool) (int, float64) {
+func EachSeed(t *testing.T, n int, run func(t *testing.T, seed uint64) bool) (int, float64) {
 	t.Helper()
 	from := *fromFlag
 	switch {
-	case *seedFlag != 0:
-		from, n = *seedFlag, 1
+	case *SeedFlag != 0:
+		from, n = *SeedFlag, 1
 	case *historiesFlag > 0:
 		n = *historiesFlag
 	case testing.Short():

@@ -1,4 +1,4 @@
-package engine_test
+package enginetest
 
 import (
 	"slices"
@@ -8,15 +8,15 @@ import (
 
 // The gate settled, S3 sentence by sentence.
 
-// oracleComing is a sample still to come: the columns that are known of it, and its fields.
-type oracleComing struct {
+// coming is a sample still to come: the columns that are known of it, and its fields.
+type coming struct {
 	columns map[string]graph.Value
 	fields  map[graph.FieldKey]bool
 }
 
-// settled reports whether the gate of the newest graph is settled.
-func (o *oracle) settled() bool {
-	gate := o.newest().Gate
+// Settled reports whether the gate of the newest graph is settled.
+func (o *Oracle) settled() bool {
+	gate := o.Newest().Gate
 	if gate == graph.GateUnset {
 		gate = o.defaults.Gate
 	}
@@ -25,7 +25,7 @@ func (o *oracle) settled() bool {
 
 // settles reports whether the edges of a feature are settle edges: it aggregates, or two of its
 // dependencies have an ancestor in common or are one the other's.
-func (o *oracle) settles(spec *graph.Feature) bool {
+func (o *Oracle) settles(spec *graph.Feature) bool {
 	if !o.settled() {
 		return false
 	}
@@ -46,9 +46,9 @@ func (o *oracle) settles(spec *graph.Feature) bool {
 }
 
 // ancestors returns a feature and all that it depends on.
-func (o *oracle) ancestors(key graph.FeatureKey) map[graph.FeatureKey]bool {
+func (o *Oracle) ancestors(key graph.FeatureKey) map[graph.FeatureKey]bool {
 	all := map[graph.FeatureKey]bool{key: true}
-	for _, d := range o.newest().Feature(key).Deps {
+	for _, d := range o.Newest().Feature(key).Deps {
 		for key := range o.ancestors(d.Feature) {
 			all[key] = true
 		}
@@ -66,15 +66,15 @@ func allFields(spec *graph.Feature) map[graph.FieldKey]bool {
 
 // suspect notes in which fields a row of a feature is suspect: a is the answer for it, input the one
 // for its INPUT, nil where they are fresh, and unsettled the fields of (c).
-func (o *oracleView) suspect(spec *graph.Feature, row *oracleRow, a, input *answer, unsettled map[graph.FieldKey]bool) {
+func (o *view) suspect(spec *graph.Feature, row *Row, a, input *Answer, unsettled map[graph.FieldKey]bool) {
 	if !o.settled() {
 		return
 	}
-	is := func(a *answer, status graph.Status) bool { return a != nil && a.status == status }
+	is := func(a *Answer, status graph.Status) bool { return a != nil && a.Status == status }
 	fields := map[graph.FieldKey]bool{}
 	for _, field := range spec.Fields {
-		changed := is(a, graph.Stale) && slices.Contains(a.changed, string(field.Key)) ||
-			is(a, graph.Orphaned) && slices.Contains(a.causes, "SUPERSEDED") // (a)
+		changed := is(a, graph.Stale) && slices.Contains(a.Changed, string(field.Key)) ||
+			is(a, graph.Orphaned) && slices.Contains(a.Causes, "SUPERSEDED") // (a)
 		old := !is(a, graph.Orphaned) && !o.current(spec, row, field.Key) // (b)
 		failed := is(a, graph.Failed) || is(input, graph.Failed)
 		if (changed || old) && !failed || unsettled[field.Key] {
@@ -86,7 +86,7 @@ func (o *oracleView) suspect(spec *graph.Feature, row *oracleRow, a, input *answ
 
 // unsettled returns the fields of (c): those that read a field which in an input at a match key is
 // not in force, suspect, or still to come in its group.
-func (o *oracleView) unsettled(spec *graph.Feature, deps []*oracleDep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) map[graph.FieldKey]bool {
+func (o *view) unsettled(spec *graph.Feature, deps []*dep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) map[graph.FieldKey]bool {
 	fields := map[graph.FieldKey]bool{}
 	if !o.settled() {
 		return fields
@@ -103,23 +103,23 @@ func (o *oracleView) unsettled(spec *graph.Feature, deps []*oracleDep, parents m
 	return fields
 }
 
-func (o *oracleView) outOfForce(dep *oracleDep, m map[string]graph.Value, field graph.FieldKey) bool {
-	return slices.ContainsFunc(dep.at(m), func(in oracleInput) bool { return !o.current(dep.up, in.row, field) })
+func (o *view) outOfForce(dep *dep, m map[string]graph.Value, field graph.FieldKey) bool {
+	return slices.ContainsFunc(dep.at(m), func(in input) bool { return !o.current(dep.up, in.row, field) })
 }
 
 // suspected reports whether an input at a match key is suspect in a field, or a sample of its group still to come.
-func (o *oracleView) suspected(dep *oracleDep, m map[string]graph.Value, field graph.FieldKey) bool {
+func (o *view) suspected(dep *dep, m map[string]graph.Value, field graph.FieldKey) bool {
 	rows := dep.at(m)
 	if len(rows) == 0 {
 		return false
 	}
-	if slices.ContainsFunc(rows, func(in oracleInput) bool { return o.suspects[in.row][field] }) {
+	if slices.ContainsFunc(rows, func(in input) bool { return o.suspects[in.row][field] }) {
 		return true
 	}
 	if dep.spec.Lineage.Kind != graph.Aggregation {
 		return false
 	}
-	return slices.ContainsFunc(o.coming[dep.up.Key], func(c *oracleComing) bool {
+	return slices.ContainsFunc(o.coming[dep.up.Key], func(c *coming) bool {
 		if !c.fields[field] {
 			return false
 		}
@@ -129,7 +129,7 @@ func (o *oracleView) suspected(dep *oracleDep, m map[string]graph.Value, field g
 }
 
 // waits reports whether an expected row waits on its settle edges: for any field that is read.
-func (o *oracleView) waits(spec *graph.Feature, deps []*oracleDep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) bool {
+func (o *view) waits(spec *graph.Feature, deps []*dep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) bool {
 	for _, dep := range deps {
 		if dep.spec.Settle != nil && !*dep.spec.Settle {
 			continue
@@ -145,21 +145,21 @@ func (o *oracleView) waits(spec *graph.Feature, deps []*oracleDep, parents map[g
 
 // comes notes the sample of a match key that is still to come, if there is one: a is the answer for
 // the key without an own row, or for the parent.
-func (o *oracleView) comes(spec *graph.Feature, deps []*oracleDep, p *oraclePlace, a *answer) {
+func (o *view) comes(spec *graph.Feature, deps []*dep, p *place, a *Answer) {
 	if a == nil || !o.settled() {
 		return
 	}
 	present := len(p.owns)+len(p.groups) > 0
-	c := &oracleComing{columns: map[string]graph.Value{}}
+	c := &coming{columns: map[string]graph.Value{}}
 	switch {
-	case a.status == graph.New, slices.Contains(a.causes, "INCOMPLETE") && a.status == graph.Stale, a.status == graph.Awaiting && !present:
+	case a.Status == graph.New, slices.Contains(a.Causes, "INCOMPLETE") && a.Status == graph.Stale, a.Status == graph.Awaiting && !present:
 		c.fields = allFields(spec)
-	case a.status == graph.Stale:
+	case a.Status == graph.Stale:
 		c.fields = map[graph.FieldKey]bool{}
-		for _, key := range a.changed {
+		for _, key := range a.Changed {
 			c.fields[graph.FieldKey(key)] = true
 		}
-	case a.status == graph.Awaiting:
+	case a.Status == graph.Awaiting:
 		c.fields = p.unsettled
 	default:
 		return
@@ -184,7 +184,7 @@ func (o *oracleView) comes(spec *graph.Feature, deps []*oracleDep, p *oraclePlac
 
 // keeps reports whether select leaves a column, by its name after rename: it never removes id and
 // join columns (J4).
-func (dep *oracleDep) keeps(name string) bool {
+func (dep *dep) keeps(name string) bool {
 	if !dep.spec.HasSelect || slices.Contains(dep.spec.Select, name) || slices.Contains(dep.ids, name) {
 		return true
 	}

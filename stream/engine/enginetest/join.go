@@ -1,4 +1,4 @@
-package engine_test
+package enginetest
 
 import (
 	"fmt"
@@ -9,37 +9,37 @@ import (
 	"github.com/freshline/freshline/graph"
 )
 
-// oracleDep is one dependency: its input ids, and the rows that it sees.
-type oracleDep struct {
+// dep is one dependency: its input ids, and the rows that it sees.
+type dep struct {
 	spec *graph.Dependency
 	up   *graph.Feature
 	ids  []string // J1
 	full bool     // it has all columns of M
-	rows []oracleInput
+	rows []input
 }
 
-// oracleInput is one row as a dependency sees it.
-type oracleInput struct {
-	row     *oracleRow
+// input is one row as a dependency sees it.
+type input struct {
+	row     *Row
 	ids     []graph.Value          // the upstream's id columns
 	columns map[string]graph.Value // after rename
 }
 
-// oracleJoin is how a feature joins its dependencies.
-type oracleJoin struct {
+// Join is how a feature joins its dependencies.
+type Join struct {
 	inputs   [][]string // input ids, by dependency (J1)
-	match    []string   // M (J3)
-	suffix   []string   // the id columns outside M
-	expands  bool
-	receipts bool
+	Match    []string   // M (J3)
+	Suffix   []string   // the id columns outside M
+	Expands  bool
+	Receipts bool
 }
 
-// joinOf finds how a feature joins (J1 to J3); a root has its ids as M.
-func joinOf(g *graph.Graph, spec *graph.Feature) *oracleJoin {
-	j := &oracleJoin{}
+// JoinOf finds how a feature joins (J1 to J3); a root has its ids as M.
+func JoinOf(g *graph.Graph, spec *graph.Feature) *Join {
+	j := &Join{}
 	for _, d := range spec.Deps {
-		j.expands = j.expands || d.Lineage.Kind == graph.Expansion
-		j.receipts = j.receipts || d.Receipts == "required"
+		j.Expands = j.Expands || d.Lineage.Kind == graph.Expansion
+		j.Receipts = j.Receipts || d.Receipts == "required"
 		ids := d.Lineage.On
 		switch {
 		case d.Lineage.Kind == graph.Identity:
@@ -52,23 +52,23 @@ func joinOf(g *graph.Graph, spec *graph.Feature) *oracleJoin {
 		}
 		j.inputs = append(j.inputs, ids)
 		for _, id := range ids {
-			if !slices.Contains(j.match, id) {
-				j.match = append(j.match, id)
+			if !slices.Contains(j.Match, id) {
+				j.Match = append(j.Match, id)
 			}
 		}
 	}
 	if len(spec.Deps) == 0 {
-		j.match = spec.IDColumns
+		j.Match = spec.IDColumns
 	}
-	j.suffix = slices.DeleteFunc(slices.Clone(spec.IDColumns), func(id string) bool { return slices.Contains(j.match, id) })
+	j.Suffix = slices.DeleteFunc(slices.Clone(spec.IDColumns), func(id string) bool { return slices.Contains(j.Match, id) })
 	return j
 }
 
 // deps returns the dependencies of a feature, with the rows that they see.
-func (o *oracle) deps(spec *graph.Feature, join *oracleJoin) (deps []*oracleDep) {
+func (o *Oracle) deps(spec *graph.Feature, join *Join) (deps []*dep) {
 	for i, d := range spec.Deps {
-		dep := &oracleDep{spec: d, up: o.newest().Feature(d.Feature), ids: join.inputs[i]}
-		dep.full = len(dep.ids) == len(join.match)
+		dep := &dep{spec: d, up: o.Newest().Feature(d.Feature), ids: join.inputs[i]}
+		dep.full = len(dep.ids) == len(join.Match)
 		dep.rows = o.see(dep)
 		deps = append(deps, dep)
 	}
@@ -100,21 +100,21 @@ func renamed(d *graph.Dependency, before map[string]graph.Value) map[string]grap
 }
 
 // see applies rename and filters to the rows of an upstream, in the order of its ids (J4, J5).
-func (o *oracle) see(dep *oracleDep) (rows []oracleInput) {
-	for _, s := range o.samples(dep.up) {
-		columns := renamed(dep.spec, s.columns)
+func (o *Oracle) see(dep *dep) (rows []input) {
+	for _, s := range o.Samples(dep.up) {
+		columns := renamed(dep.spec, s.Columns)
 		if !o.passes(dep.spec, columns) {
 			continue
 		}
 		if slices.ContainsFunc(dep.ids, func(id string) bool { return !columns[id].Usable() }) {
 			continue // J2
 		}
-		rows = append(rows, oracleInput{s.oracleRow, s.ids, columns})
+		rows = append(rows, input{s.Row, s.Ids, columns})
 	}
 	return rows
 }
 
-func (o *oracle) passes(d *graph.Dependency, columns map[string]graph.Value) bool {
+func (o *Oracle) passes(d *graph.Dependency, columns map[string]graph.Value) bool {
 	for _, text := range d.Filters {
 		filter, err := graph.ParseFilter(text)
 		if err != nil {
@@ -128,7 +128,7 @@ func (o *oracle) passes(d *graph.Dependency, columns map[string]graph.Value) boo
 }
 
 // at returns the rows of a dependency at a match key.
-func (dep *oracleDep) at(m map[string]graph.Value) (rows []oracleInput) {
+func (dep *dep) at(m map[string]graph.Value) (rows []input) {
 	for _, in := range dep.rows {
 		if !slices.ContainsFunc(dep.ids, func(id string) bool { return in.columns[id] != m[id] }) {
 			rows = append(rows, in)
@@ -137,20 +137,20 @@ func (dep *oracleDep) at(m map[string]graph.Value) (rows []oracleInput) {
 	return rows
 }
 
-// oracleExpected is E(m) of S1, S2.
-type oracleExpected struct {
-	there, ready bool
-	fields       map[graph.FieldKey]string
-	provenance   string
-	text         string // all of it
+// Expected is E(m) of S1, S2.
+type Expected struct {
+	There, ready bool
+	Fields       map[graph.FieldKey]string
+	Provenance   string
+	Text         string // all of it
 	inputs       string // data versions and selected columns of every input row (E3)
 }
 
 // expect computes the expected row at a match key.
-func (o *oracle) expect(spec *graph.Feature, deps []*oracleDep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) *oracleExpected {
-	e := &oracleExpected{ready: true}
+func (o *Oracle) expect(spec *graph.Feature, deps []*dep, parents map[graph.FieldKey][]graph.Parent, m map[string]graph.Value) *Expected {
+	e := &Expected{ready: true}
 	full := false
-	present := map[graph.FeatureKey][]oracleInput{}
+	present := map[graph.FeatureKey][]input{}
 	kind := map[graph.FeatureKey]graph.LineageKind{}
 	for _, dep := range deps {
 		rows := dep.at(m)
@@ -171,27 +171,27 @@ func (o *oracle) expect(spec *graph.Feature, deps []*oracleDep, parents map[grap
 			}
 		}
 	}
-	e.there = full
-	if !e.there || !e.ready {
+	e.There = full
+	if !e.There || !e.ready {
 		return e
 	}
-	e.fields = map[graph.FieldKey]string{}
+	e.Fields = map[graph.FieldKey]string{}
 	byStruct := map[string]string{}
 	for _, field := range spec.Fields {
 		text := string(field.Key) + "|" + field.CodeVersion
 		for _, parent := range parents[field.Key] {
 			text += "|" + parent.String() + "|" + o.value(present[parent.Feature], kind[parent.Feature], parent.Field)
 		}
-		e.fields[field.Key] = o.hash(text)
-		byStruct[field.Key.StructName()] = e.fields[field.Key]
+		e.Fields[field.Key] = o.hash(text)
+		byStruct[field.Key.StructName()] = e.Fields[field.Key]
 	}
 	var hashes []string
 	for _, name := range slices.Sorted(maps.Keys(byStruct)) {
 		hashes = append(hashes, byStruct[name])
-		e.text += name + "=" + byStruct[name] + " "
+		e.Text += name + "=" + byStruct[name] + " "
 	}
-	e.provenance = o.hash(strings.Join(hashes, "|"))
-	e.text += e.provenance
+	e.Provenance = o.hash(strings.Join(hashes, "|"))
+	e.Text += e.Provenance
 	for _, dep := range deps {
 		for _, in := range present[dep.up.Key] {
 			e.inputs += describe(dep, in)
@@ -210,10 +210,10 @@ func reads(parents map[graph.FieldKey][]graph.Parent, feature graph.FeatureKey, 
 }
 
 // value is what one dependency gives for one of its fields: the data version, of a group the hash of J5, "" if absent.
-func (o *oracle) value(rows []oracleInput, kind graph.LineageKind, field graph.FieldKey) string {
+func (o *Oracle) value(rows []input, kind graph.LineageKind, field graph.FieldKey) string {
 	var texts []string
 	for _, in := range rows {
-		texts = append(texts, in.row.data[field.StructName()])
+		texts = append(texts, in.row.Data[field.StructName()])
 	}
 	switch {
 	case len(texts) == 0:
@@ -225,7 +225,7 @@ func (o *oracle) value(rows []oracleInput, kind graph.LineageKind, field graph.F
 }
 
 // describe words an input row as E3 has it.
-func describe(dep *oracleDep, in oracleInput) string {
+func describe(dep *dep, in input) string {
 	seen := in.columns
 	if dep.spec.HasSelect {
 		seen = map[string]graph.Value{}
@@ -239,5 +239,5 @@ func describe(dep *oracleDep, in oracleInput) string {
 	for i, id := range dep.up.IDColumns {
 		ids[renamedTo(dep.spec, id)] = in.ids[i]
 	}
-	return fmt.Sprintf("\n  input %s ids %v data %v columns %v", dep.up.Key, ids, in.row.data, seen)
+	return fmt.Sprintf("\n  input %s ids %v data %v columns %v", dep.up.Key, ids, in.row.Data, seen)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/freshline/freshline/state"
 )
@@ -166,7 +165,7 @@ func (p *Processor) savePositions(ep *epoch, committed Committed) (note func()) 
 			}
 		}
 	}
-	now := time.Now().UnixMilli()
+	now := p.clock.Now().UnixMilli()
 	for t, r := range changed {
 		r.time = now
 		changed[t] = r

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -130,11 +129,13 @@ type Processor struct {
 
 	testStore state.Store // of tests: instead of what StateDir says
 
-	client   *kgo.Client // for questions about topics and offsets
+	client   *kgo.Client // for questions of others about the group
+	clock    clock
+	logs     logs
 	store    state.Store
-	member   *membership
-	fetch    *fetcher
-	txns     *transactions
+	member   groupMember
+	fetch    liveReader
+	txns     committer
 	graphs   *GraphTail
 	requests *requestTail
 	schemas  *SchemaTail
@@ -193,7 +194,7 @@ func NewProcessor(o ProcessorOptions) (*Processor, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return &Processor{o: o, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
+	return &Processor{o: o, clock: wallClock{}, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
 }
 
 // Ready is closed once the first tasks that the group has given are recovered.
@@ -206,7 +207,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer client.Close()
-	p.client = client
+	p.client, p.logs = client, &kafkaLogs{client, p.o.Cluster, p.o.Namespace}
 	if err := p.prepareTopics(ctx); err != nil {
 		return err
 	}
@@ -278,7 +279,7 @@ func (p *Processor) leave() {
 func (p *Processor) prepareTopics(ctx context.Context) error {
 	ns := p.o.Namespace
 	internal := []string{ns.Rows(), ns.Failures(), ns.Graph(), ns.Requests(), ns.Schemas(), ns.DeadLetter()}
-	counts, err := partitionCounts(ctx, p.client, internal)
+	counts, err := p.logs.Partitions(ctx, internal)
 	if err != nil {
 		return err
 	}
@@ -287,7 +288,7 @@ func (p *Processor) prepareTopics(ctx context.Context) error {
 			return fmt.Errorf("topic %s does not exist; publish a graph with `freshline graph publish`, which makes the topics, or run `freshline topics create`", name)
 		}
 	}
-	if err := requireKafka4(ctx, p.client); err != nil {
+	if err := p.logs.Check(ctx); err != nil {
 		return err
 	}
 	p.partitions = counts[p.o.Namespace.Rows()]
@@ -326,15 +327,10 @@ func (p *Processor) openStore(ctx context.Context) error {
 // recognise drops a state that is of another deployment: another cluster or namespace, or of a rows topic that has
 // been deleted and made anew since.
 func (p *Processor) recognise(ctx context.Context) error {
-	meta, err := kadm.NewClient(p.client).BrokerMetadata(ctx)
-	if err != nil {
-		return fmt.Errorf("ask for the id of the cluster: %w", err)
-	}
-	ids, err := fetchTopicIDs(ctx, p.client, []string{p.o.Namespace.Rows()})
+	identity, err := p.logs.Identity(ctx)
 	if err != nil {
 		return err
 	}
-	identity := fmt.Appendf(nil, "%s %s %x", meta.Cluster, p.o.Namespace, ids[p.o.Namespace.Rows()])
 	var was []byte
 	key := []byte{positionPrefix, positionIdentity}
 	err = p.write(func(o *state.Overlay) error {
@@ -363,38 +359,23 @@ func (p *Processor) recognise(ctx context.Context) error {
 
 // open makes the clients, reads the graphs that there are, and joins the group.
 func (p *Processor) open(ctx context.Context) error {
-	opts := p.o.Cluster.options()
-	txns, err := newTransactions(transactionConfig{Opts: opts, TransactionalID: p.o.Namespace.TransactionalID(p.o.InstanceID)})
-	if err != nil {
+	if err := p.openPorts(ctx); err != nil {
 		return err
 	}
-	if err := txns.Reinit(ctx); err != nil {
-		return err
-	}
-	p.txns = txns
-	fetch, err := newFetcher(opts)
+	err := p.begin(ctx)
 	if err != nil {
-		txns.Close()
-		return err
-	}
-	p.fetch = fetch
-	p.member, err = newMembership(membershipConfig{
-		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Address: p.o.APIAddress, Handler: (*ownership)(p),
-		OnError: func(err error) { p.o.Log.Warn("the group has an error and is asked again", "error", err) },
-	})
-	if err == nil {
-		err = p.syncGraphs(ctx)
-	}
-	if err == nil {
-		err = p.requests.SyncToEnd(ctx)
-		p.asked.Store(true)
-	}
-	if err != nil {
-		txns.Close()
-		fetch.Close()
-		if p.member != nil {
-			p.leave()
-		}
+		p.txns.Close()
+		p.fetch.Close()
+		p.leave()
 	}
 	return err
+}
+
+// begin reads the graphs and the requests that there are. The group is joined with the topics of the newest graph.
+func (p *Processor) begin(ctx context.Context) error {
+	if err := p.syncGraphs(ctx); err != nil {
+		return err
+	}
+	defer p.asked.Store(true)
+	return p.requests.SyncToEnd(ctx)
 }

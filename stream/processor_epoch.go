@@ -38,7 +38,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	if generation < 0 {
 		return nil
 	}
-	start := time.Now()
+	start := p.clock.Now()
 	reader, err := p.beginState()
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	if closeErr := reader.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("read state: %w", closeErr)
 	}
-	p.last = time.Now()
+	p.last = p.clock.Now()
 	if err != nil {
 		return p.settle(ctx, err)
 	}
@@ -96,7 +96,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 			ep.rest = append(ep.rest, *rest)
 		}
 	}
-	p.engine.SetTime(time.Now().UnixMilli())
+	p.engine.SetTime(p.clock.Now().UnixMilli())
 	more, err := p.engine.Work(epochKeys)
 	if err != nil {
 		return nil, err
@@ -384,7 +384,7 @@ func (p *Processor) settle(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, ErrAborted):
 		p.o.Log.Warn("an epoch was aborted and is repeated", "error", err)
-		return pause(ctx, minCommitInterval)
+		return p.clock.Pause(ctx, minCommitInterval)
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("another process runs with --instance-id %s, stop one of them: %w", p.o.InstanceID, err)
 	case errors.Is(err, ErrFenced), errors.Is(err, ErrUnknown), errors.Is(err, errNotApplied) && !errors.Is(err, state.ErrDamaged):
@@ -410,7 +410,7 @@ func (p *Processor) mend(ctx context.Context) error {
 	p.unsettled = nil
 	p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
 	if errors.Is(err, ErrFenced) {
-		if err := pause(ctx, fencedFor); err != nil {
+		if err := p.clock.Pause(ctx, fencedFor); err != nil {
 			return err
 		}
 	}

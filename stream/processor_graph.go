@@ -50,11 +50,8 @@ func (p *Processor) takeGraphs(ctx context.Context, pushes []Push) error {
 // pushGraph puts the newest graph in force in the engine, and follows it with topics and tasks.
 func (p *Processor) pushGraph(ctx context.Context) error {
 	plan := p.history.Plan()
-	if _, err := NewTopics(p.client).Create(ctx, p.o.Namespace, plan.Graph, TopicOptions{Partitions: int(p.partitions)}); err != nil {
-		return fmt.Errorf("make the topics of graph %d: %w", plan.Number, err)
-	}
-	if err := NewTopics(p.client).Check(ctx, p.o.Namespace, plan.Graph); err != nil {
-		return err
+	if err := p.logs.MakeTopics(ctx, plan.Graph, p.partitions); err != nil {
+		return fmt.Errorf("graph %d: %w", plan.Number, err)
 	}
 	p.engine.Push(p.history)
 	topics := []string{p.o.Namespace.Rows()}
@@ -66,7 +63,7 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 	for _, key := range p.history.FeatureKeys() {
 		topics = append(topics, p.o.Namespace.Staleness(key))
 	}
-	counts, err := partitionCounts(ctx, p.client, topics)
+	counts, err := p.logs.Partitions(ctx, topics)
 	if err != nil {
 		return err
 	}
@@ -129,7 +126,7 @@ func (p *Processor) setTargets(ctx context.Context) error {
 	if len(partitions) == 0 {
 		return nil
 	}
-	ends, err := listOffsets(ctx, p.client, latestOffset, partitions)
+	ends, err := p.logs.Offsets(ctx, latestOffset, partitions)
 	if err != nil {
 		return err
 	}

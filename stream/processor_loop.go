@@ -13,41 +13,46 @@ import (
 // loop runs epochs: graphs that were pushed and changes of ownership come between them.
 func (p *Processor) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := p.mend(ctx); err != nil {
-			return err
-		}
-		if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
-			return err
-		}
-		if err := p.takeRequests(ctx); err != nil {
-			return err
-		}
-		if err := p.followGraph(ctx); err != nil {
-			return err
-		}
-		if err := p.takeChanges(ctx); err != nil {
-			return err
-		}
-		if p.history.Plan() == nil {
-			p.opened.Do(func() { close(p.ready) }) // nothing to recover before the first graph
-		}
-		if err := p.collect(ctx); err != nil {
-			return err
-		}
-		if len(p.tasks) == 0 || len(p.held) == 0 && !p.more && !p.due() {
-			continue
-		}
-		if err := p.runEpoch(ctx); err != nil {
+		if err := p.turn(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// turn is one turn of the loop: at most one epoch.
+func (p *Processor) turn(ctx context.Context) error {
+	if err := p.mend(ctx); err != nil {
+		return err
+	}
+	if err := p.takeGraphs(ctx, p.graphs.Take()); err != nil {
+		return err
+	}
+	if err := p.takeRequests(ctx); err != nil {
+		return err
+	}
+	if err := p.followGraph(ctx); err != nil {
+		return err
+	}
+	if err := p.takeChanges(ctx); err != nil {
+		return err
+	}
+	if p.history.Plan() == nil {
+		p.opened.Do(func() { close(p.ready) }) // nothing to recover before the first graph
+	}
+	if err := p.collect(ctx); err != nil {
+		return err
+	}
+	if len(p.tasks) == 0 || len(p.held) == 0 && !p.more && !p.due() {
+		return nil
+	}
+	return p.runEpoch(ctx)
+}
+
 // due reports whether the engine has held work back long enough.
 func (p *Processor) due() bool {
 	next := p.engine.NextDue()
-	return next > 0 && next <= time.Now().UnixMilli()
+	return next > 0 && next <= p.clock.Now().UnixMilli()
 }
 
 // watchGraphs wakes the loop when a graph has been pushed.
@@ -81,22 +86,22 @@ func (p *Processor) collect(ctx context.Context) error {
 	}
 	if p.waiting { // a schema was not to be had: the records that need it are held
 		p.waiting = false
-		if err := pause(ctx, time.Second); err != nil {
+		if err := p.clock.Pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
 	if count > 0 {
 		return nil
 	}
-	start := time.Now()
+	start := p.clock.Now()
 	wait := idlePoll
 	if next := p.engine.NextDue(); next > 0 {
-		wait = min(wait, max(time.Millisecond, time.Until(time.UnixMilli(next))))
+		wait = min(wait, max(time.Millisecond, time.UnixMilli(next).Sub(p.clock.Now())))
 	}
 	if p.more && len(p.tasks) > 0 {
 		wait = time.Millisecond
 	}
-	for count < epochRecords && time.Since(start) < max(wait, p.o.CommitInterval) {
+	for count < epochRecords && p.clock.Now().Sub(start) < max(wait, p.o.CommitInterval) {
 		got, err := p.poll(ctx, wait, epochRecords-count)
 		if err != nil {
 			return err
@@ -109,10 +114,10 @@ func (p *Processor) collect(ctx context.Context) error {
 		}
 		p.held = append(p.held, got...)
 		wait = drainPoll
-		if since := time.Since(p.last); since < minCommitInterval {
+		if since := p.clock.Now().Sub(p.last); since < minCommitInterval {
 			wait = minCommitInterval - since
 		}
-		if time.Since(start) >= p.o.CommitInterval {
+		if p.clock.Now().Sub(start) >= p.o.CommitInterval {
 			break
 		}
 	}
@@ -193,8 +198,7 @@ func (p *Processor) passEmptyTails(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	full := map[task]bool{}
-	log := logReader{Opts: p.o.Cluster.options()}
-	reached, err := log.readLogs(ctx, starts, func(r *kgo.Record) error {
+	reached, err := p.logs.Read(ctx, starts, nil, func(r *kgo.Record) error {
 		full[task{r.Topic, r.Partition}] = true
 		return nil
 	})

@@ -39,7 +39,7 @@ func (p *Processor) recover(ctx context.Context, tasks []task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	start := time.Now()
+	start := p.clock.Now()
 	r := &recovery{p: p, tasks: tasks, records: map[task]taskRecord{}, fresh: map[task]bool{}, limit: writeLimit(p.store)}
 	err := r.run(ctx, false)
 	if errors.Is(err, ErrOffsetBeyondEnd) {
@@ -51,7 +51,7 @@ func (p *Processor) recover(ctx context.Context, tasks []task) error {
 	}
 	p.more = true
 	p.show()
-	p.o.Log.Info("tasks are recovered", "tasks", len(tasks), "rebuilt", len(r.fresh), "took", time.Since(start))
+	p.o.Log.Info("tasks are recovered", "tasks", len(tasks), "rebuilt", len(r.fresh), "took", p.clock.Now().Sub(start))
 	return nil
 }
 
@@ -94,8 +94,7 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.reader.Close()) }()
-	log := logReader{Opts: p.o.Cluster.options(), Progress: p.o.Hooks.OnRecovery}
-	reached, err := log.readLogs(ctx, starts, func(record *kgo.Record) error { return r.take(ctx, record) })
+	reached, err := p.logs.Read(ctx, starts, p.o.Hooks.OnRecovery, func(record *kgo.Record) error { return r.take(ctx, record) })
 	if err != nil {
 		p.forgetTasks(r.tasks)
 		return err
@@ -110,15 +109,15 @@ func (r *recovery) inputs(ctx context.Context) (map[string]map[int32]int64, erro
 	for _, t := range r.tasks {
 		partitions[t.topic] = append(partitions[t.topic], t.partition)
 	}
-	committed, err := stableOffsets(ctx, p.client, p.o.Namespace.Group(), partitions)
+	committed, err := p.logs.Committed(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
-	first, err := listOffsets(ctx, p.client, earliestOffset, partitions)
+	first, err := p.logs.Offsets(ctx, earliestOffset, partitions)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := listOffsets(ctx, p.client, latestOffset, partitions)
+	ends, err := p.logs.Offsets(ctx, latestOffset, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +186,7 @@ func (r *recovery) record(t task, rebuild bool) (record taskRecord, err error) {
 		if err == nil && ok {
 			record, ok = decodeTaskRecord(value)
 		}
-		if !ok || rebuild || time.Since(time.UnixMilli(record.time)) > stateLife {
+		if !ok || rebuild || p.clock.Now().Sub(time.UnixMilli(record.time)) > stateLife {
 			r.fresh[t] = true
 			o.Delete(taskRecordKey(t))
 		}
@@ -273,7 +272,7 @@ func (r *recovery) flush(end bool) error {
 func (r *recovery) finish(reached map[string]map[int32]int64, inputs map[string]map[int32]int64) error {
 	p := r.p
 	rows := p.o.Namespace.Rows()
-	now := time.Now().UnixMilli()
+	now := p.clock.Now().UnixMilli()
 	begin := map[string]map[int32]int64{}
 	for _, t := range r.tasks {
 		s := &taskState{unfinished: true, record: taskRecord{owned: true, time: now, logs: positions{}}}

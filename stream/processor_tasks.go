@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -126,7 +125,7 @@ func (p *Processor) drop(t task) error {
 	p.held = slices.DeleteFunc(p.held, func(f fetched) bool { return task{f.Topic, f.Partition} == t })
 	delete(p.tasks, t)
 	p.show()
-	return p.freeze(t, time.Now().UnixMilli())
+	return p.freeze(t, p.clock.Now().UnixMilli())
 }
 
 // partitionCounts returns the numbers of partitions of those of some topics that exist.

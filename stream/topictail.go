@@ -24,6 +24,8 @@ type topicTail struct {
 	// apply takes one record. It runs in Run's goroutine, before the position passes the record.
 	apply func(*kgo.Record)
 
+	testSync func(context.Context) error // of tests: instead of what Run reads
+
 	mu       sync.Mutex
 	client   *kgo.Client   // while Run runs
 	position int64         // offset after the last one seen
@@ -117,6 +119,9 @@ func (t *topicTail) wait(ctx context.Context, condition func() bool) error {
 // SyncToEnd returns when everything has been applied that the topic held, committed, at the time of the call. Run
 // must be running or be started meanwhile.
 func (t *topicTail) SyncToEnd(ctx context.Context) error {
+	if t.testSync != nil {
+		return t.testSync(ctx)
+	}
 	var client *kgo.Client
 	if err := t.wait(ctx, func() bool { client = t.client; return client != nil }); err != nil {
 		return fmt.Errorf("read topic %s to its end: %w", t.topic, err)

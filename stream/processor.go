@@ -159,6 +159,7 @@ type Processor struct {
 	paused     bool             // sample partitions are
 	more       bool             // the engine has work left
 	stranded   map[task]bool    // records of theirs were polled and left: they recover
+	keys       int              // that an epoch evaluates, about
 	batch      int              // records that an epoch takes; fewer after one that was too much
 	waiting    bool             // for a schema that cannot be asked for
 	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
@@ -194,7 +195,7 @@ func NewProcessor(o ProcessorOptions) (*Processor, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return &Processor{o: o, clock: wallClock{}, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
+	return &Processor{o: o, clock: wallClock{}, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, keys: epochKeys, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
 }
 
 // Ready is closed once the first tasks that the group has given are recovered.

@@ -54,6 +54,7 @@ type simulation struct {
 	bodies  map[string]*graph.Record // of the samples that were written
 
 	histories []*graph.History // after so many pushes
+	pushes    []Push
 	graphs    *enginetest.GraphMaker
 	writes    *enginetest.WriteMaker
 	requests  []simRequest
@@ -149,7 +150,9 @@ func (s *simulation) push(g *graph.Graph) {
 	s.histories = append(s.histories, next)
 	s.oracle.Push(g)
 	s.makeTopics(g)
-	s.append(&kgo.Record{Key: fmt.Appendf(nil, "push %d", n), Value: s.graphs.Now.Text()}, task{s.ns.Graph(), 0}, nil)
+	r := &kgo.Record{Key: fmt.Appendf(nil, "push %d", n), Value: s.graphs.Now.Text()}
+	s.append(r, task{s.ns.Graph(), 0}, nil)
+	s.pushes = append(s.pushes, readPush(r))
 	s.changes++
 }
 

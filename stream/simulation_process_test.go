@@ -223,8 +223,8 @@ func (p *simProcess) busy() bool {
 
 // syncGraphs gives the tail of a process all graphs that there are.
 func (s *simulation) syncGraphs(p *simProcess) error {
-	return s.follow(p, s.ns.Graph(), func(r *kgo.Record) {
-		p.graphs.add(r)
+	return s.follow(p, s.ns.Graph(), func(*kgo.Record) {
+		p.graphs.take(s.pushes[p.seen])
 		p.seen++
 	})
 }

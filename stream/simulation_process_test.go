@@ -139,7 +139,7 @@ func (s *simulation) start(p *simProcess) error {
 	if err != nil {
 		return fmt.Errorf("%s starts: %w", p.instance, err)
 	}
-	p.up = true
+	p.up, p.callbacks = true, nil // the group says all of it to who joins
 	s.join(p)
 	return nil
 }

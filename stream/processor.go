@@ -149,7 +149,8 @@ type Processor struct {
 	tasks      map[task]*taskState
 	parked     map[task]bool    // owned, of topics that the graph has no use for
 	wanted     map[string]bool  // topics of the graph in force, and rows
-	follow     bool             // wanted has changed
+	behind     bool             // the newest graph is not in force in the engine yet
+	follow     bool             // wanted has changed, or tasks that are parked wait
 	counts     map[string]int32 // partitions of topics
 	counted    map[string]int32 // partitions of sample topics when they were first published
 	partitions int32            // of rows

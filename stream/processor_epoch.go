@@ -412,7 +412,6 @@ func (p *Processor) mend(ctx context.Context) error {
 		return nil
 	}
 	err := p.unsettled
-	p.unsettled = nil
 	p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
 	if errors.Is(err, ErrFenced) {
 		if err := p.clock.Pause(ctx, fencedFor); err != nil {
@@ -421,8 +420,9 @@ func (p *Processor) mend(ctx context.Context) error {
 	}
 	if !errors.Is(err, errNotApplied) {
 		if err := p.txns.Reinit(ctx); err != nil {
-			return err
+			return away(ctx, err)
 		}
 	}
+	p.unsettled = nil
 	return p.recoverAll(ctx)
 }

@@ -23,7 +23,7 @@ type simOffset struct {
 // Reinit fences whoever used the transactional id before, and ends its transaction.
 func (c simCommitter) Reinit(context.Context) error {
 	s, p := c.s, c.p
-	if err := s.meanwhile(p); err != nil {
+	if err := errors.Join(c.away(), s.meanwhile(p)); err != nil {
 		return err
 	}
 	producer := s.producers[p.instance]

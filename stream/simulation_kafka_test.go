@@ -24,11 +24,23 @@ type simKafka struct {
 // errSimCrash ends a process where it is.
 var errSimCrash = errors.New("the process dies")
 
+// away is that Kafka cannot be asked, now and then.
+func (k simKafka) away() error {
+	if !k.s.odds(250) {
+		return nil
+	}
+	k.s.faults["kafka away"]++
+	return fmt.Errorf("%w: %w", errAway, errSimNetwork)
+}
+
 func (k simKafka) Identity(context.Context) ([]byte, error) { return []byte("simulated"), nil }
 
 func (k simKafka) Check(context.Context) error { return nil }
 
 func (k simKafka) Partitions(_ context.Context, topics []string) (map[string]int32, error) {
+	if err := k.away(); err != nil {
+		return nil, err
+	}
 	counts := map[string]int32{}
 	for _, topic := range topics {
 		if n := len(k.s.topics[topic]); n > 0 {
@@ -39,13 +51,16 @@ func (k simKafka) Partitions(_ context.Context, topics []string) (map[string]int
 }
 
 func (k simKafka) MakeTopics(_ context.Context, g *graph.Graph, _ int32) error {
+	if err := k.away(); err != nil {
+		return err
+	}
 	k.s.makeTopics(g)
 	return nil
 }
 
 // Committed waits for the markers of offsets, as a broker that is asked for stable offsets does.
 func (k simKafka) Committed(_ context.Context, partitions map[string][]int32) (map[string]map[int32]int64, error) {
-	if err := k.s.meanwhile(k.p); err != nil {
+	if err := errors.Join(k.away(), k.s.meanwhile(k.p)); err != nil {
 		return nil, err
 	}
 	offsets := map[string]map[int32]int64{}
@@ -69,6 +84,9 @@ func (k simKafka) Committed(_ context.Context, partitions map[string][]int32) (m
 }
 
 func (k simKafka) Offsets(_ context.Context, which int64, partitions map[string][]int32) (map[string]map[int32]int64, error) {
+	if err := k.away(); err != nil {
+		return nil, err
+	}
 	offsets := map[string]map[int32]int64{}
 	for topic, numbers := range partitions {
 		offsets[topic] = map[int32]int64{}
@@ -103,7 +121,7 @@ func (k simKafka) Read(_ context.Context, starts map[string]map[int32]int64, _ r
 		}
 	}
 	for len(todo) > 0 {
-		if err := k.s.meanwhile(k.p); err != nil {
+		if err := errors.Join(k.away(), k.s.meanwhile(k.p)); err != nil {
 			return nil, err
 		}
 		at := k.s.r.IntN(len(todo))

@@ -126,13 +126,13 @@ func (s *simulation) start(p *simProcess) error {
 	real.keys = enginetest.Pick(s.r, []int{5, 20, 1000})
 	real.batch = enginetest.Pick(s.r, []int{1, 3, 1000})
 	real.graphs, real.requests = NewGraphTail(real.o.Cluster, s.ns), newRequestTail(real.o.Cluster, s.ns, real.o.Log)
-	real.graphs.tail.testSync = func(context.Context) error { return s.syncGraphs(p) }
-	real.requests.tail.testSync = func(context.Context) error { return s.syncRequests(p) }
+	real.graphs.tail.testSync = func(context.Context) error { return errors.Join(kafka.away(), s.syncGraphs(p)) }
+	real.requests.tail.testSync = func(context.Context) error { return errors.Join(kafka.away(), s.syncRequests(p)) }
 	real.decode = schema.NewDecoder(&s.schemas, simRecords{s})
 	p.running = true
 	err = s.begin(p)
 	p.running = false
-	if p.doomed || errors.Is(err, errSimRefused) {
+	if p.doomed || errors.Is(err, errSimRefused) || errors.Is(err, errAway) {
 		s.crash(p)
 		return nil
 	}

@@ -216,7 +216,7 @@ var simFaultNames = []string{
 	"death before the state is written", "write of the state refused", "state lost", "older state", "marker late", "transaction timed out",
 	"producer fenced", "producer fenced in its transaction", "instance fenced", "second process of an instance", "zombie member fenced",
 	"zombie fenced in an epoch without records", "generation fenced", "thrown out in the middle", "offset out of range", "cleaning", "tombstones expired",
-	"graph while something is under way",
+	"graph while something is under way", "kafka away",
 }
 
 // report runs a history; where it fails it says so, with the smallest history that still fails.

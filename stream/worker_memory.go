@@ -59,5 +59,5 @@ func (m *workMemory) offered(key, eventID string) (from time.Time, attempt int32
 	if !ok || d.eventID != eventID {
 		return time.Time{}, 1
 	}
-	return d.until, d.attempt + 1
+	return d.until, max(d.attempt, d.attempt+1) // also where it is the greatest number
 }

@@ -137,7 +137,7 @@ func textsOf(value any) (texts []string) {
 func feedOracle(ctx context.Context, t *testing.T, seeds []string, ns stream.Namespace) (o *enginetest.Oracle, story []string) {
 	t.Helper()
 	cluster := stream.Cluster{Brokers: seeds}
-	o = enginetest.NewOracle(graph.Defaults{})
+	o = enginetest.NewOracle(graph.Defaults{Gate: graph.GateSettled})
 	log, err := stream.OpenGraphLog(ctx, cluster, ns)
 	if err != nil {
 		t.Fatal(err)

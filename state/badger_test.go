@@ -148,6 +148,7 @@ var spoils = []spoil{
 	}},
 	{"manifest of zeros", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { return make([]byte, len(b)) })},
 	{"manifest with a flipped bit", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })},
+	{"manifest cut in a change", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { return b[:len(b)-1] })},
 	{"manifest missing", ErrDamaged, func(t *testing.T, dir string) {
 		if err := os.Remove(filepath.Join(dir, "MANIFEST")); err != nil {
 			t.Fatal(err)

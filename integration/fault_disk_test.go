@@ -49,7 +49,7 @@ func removeFiles(r *faultRun) error {
 func (r *faultRun) spoilStates(spoil func(p *process, path string) error) error {
 	kinds := slices.Clone(stateFiles)
 	r.rng.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-	for n := 0; n < 2*len(kinds) || r.round.Err() == nil; n++ {
+	for n := 0; n < len(kinds) || r.round.Err() == nil; n++ {
 		if r.ctx.Err() != nil {
 			return nil
 		}
@@ -58,8 +58,9 @@ func (r *faultRun) spoilStates(spoil func(p *process, path string) error) error 
 		if err := r.startAll(); err != nil {
 			return err
 		}
-		end := p.kill
-		if n%2 == 0 {
+		// A clean stop makes tables of all that there is; a kill leaves it in the log.
+		kind, end := kinds[n%len(kinds)], p.kill
+		if kind == "*.sst" || kind != "*.mem" && r.rng.IntN(2) == 0 {
 			end = func() error {
 				if err := p.awaitReady(r.ctx); err != nil {
 					return err
@@ -70,7 +71,6 @@ func (r *faultRun) spoilStates(spoil func(p *process, path string) error) error 
 		if err := end(); err != nil {
 			return err
 		}
-		kind := kinds[n/2%len(kinds)]
 		files, err := filepath.Glob(filepath.Join(p.state, kind))
 		if err != nil {
 			return err

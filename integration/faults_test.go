@@ -22,6 +22,7 @@ var (
 type fault struct {
 	name    string
 	short   time.Duration // how long it lasts in the short form
+	alone   bool          // it is inflicted on the brokers, which all faults share
 	side    bool          // the processors reach the brokers by the proxy
 	pages   int           // of each album: its fan-out; 0: few
 	pageID  int           // bytes by which a page's id is longer
@@ -37,10 +38,10 @@ var faultList = []fault{
 	{name: "processors added and taken away", short: 8 * time.Second, pages: 600, inflict: scaleProcessors},
 	{name: "processor paused, live work", short: 5 * time.Second, inflict: pauseProcessor},
 	{name: "processor paused in a long fan-out", short: 5 * time.Second, pages: 3000, pageID: 1000, inflict: pauseInFanout},
-	{name: "brokers killed", short: 5 * time.Second, inflict: killBrokers(anyBroker)},
-	{name: "transaction coordinator killed", short: 5 * time.Second, inflict: killBrokers(transactionCoordinator)},
-	{name: "controller killed", short: 5 * time.Second, inflict: killBrokers(controller)},
-	{name: "all brokers paused for 30 s", short: 5 * time.Second, inflict: pauseBrokers},
+	{name: "brokers killed", alone: true, short: 5 * time.Second, inflict: killBrokers(anyBroker)},
+	{name: "transaction coordinator killed", alone: true, short: 5 * time.Second, inflict: killBrokers(transactionCoordinator)},
+	{name: "controller killed", alone: true, short: 5 * time.Second, inflict: killBrokers(controller)},
+	{name: "all brokers paused for 30 s", alone: true, short: 5 * time.Second, inflict: pauseBrokers},
 	{name: "answers delayed, lost, repeated", short: 12 * time.Second, side: true, inflict: harmAnswers},
 	{name: "disk full", short: 6 * time.Second, missing: cannotMount, inflict: fillDisk},
 	{name: "changed bytes in the state", short: 6 * time.Second, inflict: changeBytes},
@@ -58,7 +59,7 @@ type faultField struct {
 	dir   string // of what is kept; "" while there is nothing
 }
 
-// TestFaults inflicts one fault after another on three brokers and three processors, each a process of its own, while
+// TestFaults inflicts faults on three brokers and three processors, each a process of its own, while
 // samples are written and workers answer. Afterwards a verifier of its own reads all topics: nothing may be missing,
 // wrong or said twice. With -faults.for each is inflicted for so long:
 //
@@ -69,7 +70,7 @@ func TestFaults(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	table := &faultTable{}
+	table := &faultTable{rows: make([]string, len(faultList))}
 	t.Cleanup(func() {
 		integration.Tell(table.String())
 		t.Logf("seed %d\n%s", seed, table)
@@ -85,13 +86,16 @@ func TestFaults(t *testing.T) {
 					t.Skip(why)
 				}
 			}
+			if !fault.alone {
+				t.Parallel()
+			}
 			lasts, rounds := fault.short, 1
 			if *faultsFor > 0 {
 				rounds = max(1, int(*faultsFor/faultRound))
 				lasts = *faultsFor / time.Duration(rounds)
 			}
 			r := field.deploy(t, deadline(t, 5*time.Minute+time.Duration(rounds)*(lasts+faultQuiet)), fault, seed+uint64(i))
-			defer func() { table.add(fault.name, r) }()
+			defer func() { table.put(i, fault.name, r) }()
 			for range rounds {
 				if r.play(fault.inflict, lasts); t.Failed() {
 					return
@@ -168,18 +172,24 @@ func (f *faultField) keepNotes(t *testing.T) {
 }
 
 // faultTable is what was survived, as the README has it.
-type faultTable struct{ rows []string }
+type faultTable struct {
+	mu   sync.Mutex
+	rows []string // in the order of faultList; "" where a fault was left out
+}
 
-func (a *faultTable) add(name string, r *faultRun) {
+func (a *faultTable) put(i int, name string, r *faultRun) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if r.verdict == nil {
-		a.rows = append(a.rows, fmt.Sprintf("| %s | %d | not checked | | | |", name, r.rounds))
+		a.rows[i] = fmt.Sprintf("| %s | %d | not checked | | | |\n", name, r.rounds)
 		return
 	}
 	v := r.verdict
-	a.rows = append(a.rows, fmt.Sprintf("| %s | %d | %d | %d | %d | %d |", name, r.rounds, v.events, v.missing, v.wrong, v.duplicate))
+	a.rows[i] = fmt.Sprintf("| %s | %d | %d | %d | %d | %d |\n", name, r.rounds, v.events, v.missing, v.wrong, v.duplicate)
 }
 
 func (a *faultTable) String() string {
-	head := "| fault | runs | events checked | missing | wrong | duplicate |\n|---|---|---|---|---|---|\n"
-	return head + strings.Join(a.rows, "\n") + "\n"
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return "| fault | runs | events checked | missing | wrong | duplicate |\n|---|---|---|---|---|---|\n" + strings.Join(a.rows, "")
 }

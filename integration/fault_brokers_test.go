@@ -93,8 +93,12 @@ func pauseBrokers(r *faultRun) error {
 // harmAnswers lets the proxy do harm for as long as the round lasts.
 func harmAnswers(r *faultRun) error {
 	r.field.proxy.harm(transactional)
-	r.pass(time.Hour)
-	r.field.proxy.harm(nil)
+	defer r.field.proxy.harm(nil)
+	for r.pass(time.Second) {
+		if err := r.startAll(); err != nil {
+			return err
+		}
+	}
 	r.logf("harm done: %s", lines(r.field.proxy.told()))
 	return nil
 }

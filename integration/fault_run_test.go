@@ -25,6 +25,8 @@ const (
 	faultProcesses = 3
 	// faultRound is how long one round of the long form lasts: at its end everything is compared.
 	faultRound = 75 * time.Second
+	// faultAfter is how long everything goes on once a fault is over.
+	faultAfter = 2 * time.Second
 	// faultQuiet bounds how long it takes until nothing is under way once a fault is over.
 	faultQuiet = 3 * time.Minute
 )
@@ -158,13 +160,11 @@ func (r *faultRun) some(from, to time.Duration) time.Duration {
 func (r *faultRun) play(inflict func(*faultRun) error, lasts time.Duration) {
 	r.t.Helper()
 	round, end := context.WithTimeout(r.ctx, lasts)
+	defer end()
 	r.round = round
 	var beside sync.WaitGroup
-	beside.Go(func() {
-		if err := r.traffic.run(round); err != nil {
-			r.t.Error(err)
-		}
-	})
+	writing, stopWriting := context.WithCancel(r.ctx)
+	beside.Go(func() { r.traffic.run(writing) })
 	working, stopWorkers := context.WithCancel(r.ctx)
 	var again atomic.Int64
 	for range 2 {
@@ -172,13 +172,14 @@ func (r *faultRun) play(inflict func(*faultRun) error, lasts time.Duration) {
 	}
 	err := inflict(r)
 	r.pass(lasts)
-	end()
 	if again := r.startAll(); err == nil {
 		err = again
 	}
 	if err == nil {
 		err = r.field.cluster.Await(r.ctx)
 	}
+	pass(r.ctx, nil, faultAfter)
+	stopWriting()
 	stopWorkers()
 	beside.Wait()
 	if err != nil {

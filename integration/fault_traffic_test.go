@@ -115,7 +115,7 @@ func (w *traffic) fill(ctx context.Context) error {
 }
 
 // run writes until the context ends.
-func (w *traffic) run(ctx context.Context) error {
+func (w *traffic) run(ctx context.Context) {
 	beat := time.NewTicker(trafficBeat)
 	defer beat.Stop()
 	for n := 1; ; n++ {
@@ -125,10 +125,10 @@ func (w *traffic) run(ctx context.Context) error {
 			w.album(ctx, album)
 			continue
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		switch {
-		case n%200 == 0:
+		case n%100 == 0:
 			if err := w.push(ctx); err != nil && ctx.Err() == nil {
 				w.log("a graph was not pushed: %v", err)
 			}

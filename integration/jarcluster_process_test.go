@@ -244,12 +244,8 @@ func (c *JarCluster) Close() error {
 			<-node.ended
 		}
 	}
-	var err error
-	// A killed broker's pages may still be on their way to the disk.
-	for range 3 {
-		if err = os.RemoveAll(c.dir); err == nil {
-			return nil
-		}
+	if err := os.RemoveAll(c.dir); err != nil {
+		return fmt.Errorf("delete the brokers' folder: %w", err)
 	}
-	return fmt.Errorf("delete the brokers' folder: %w", err)
+	return nil
 }

@@ -48,8 +48,9 @@ func (t *GraphTail) SyncToEnd(ctx context.Context) ([]Push, error) {
 	return t.Take(), nil
 }
 
-func (t *GraphTail) add(r *kgo.Record) {
-	push := readPush(r)
+func (t *GraphTail) add(r *kgo.Record) { t.take(readPush(r)) }
+
+func (t *GraphTail) take(push Push) {
 	t.mu.Lock()
 	t.waiting = append(t.waiting, push)
 	t.mu.Unlock()

@@ -2,10 +2,14 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -69,6 +73,24 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) Pause(ctx context.Context, d time.Duration) error { return pause(ctx, d) }
 
+// errAway says that Kafka could not be asked: nothing has come of it, and the same may be asked again.
+var errAway = errors.New("kafka cannot be asked at present")
+
+// away tells what may be asked again from what will fail again.
+func away(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errAway) {
+		return err
+	}
+	var network net.Error
+	var fetch *FetchError
+	switch {
+	case kerr.IsRetriable(err), kgo.IsRetryableBrokerErr(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.As(err, &network),
+		errors.As(err, &fetch) && fetch.OutOfRange(): // the log was cleaned while it was read
+		return fmt.Errorf("%w: %w", errAway, err)
+	}
+	return err
+}
+
 // kafkaLogs are the logs of a cluster, as one deployment sees them.
 type kafkaLogs struct {
 	client    *kgo.Client
@@ -95,32 +117,44 @@ func (l *kafkaLogs) Check(ctx context.Context) error { return requireKafka4(ctx,
 
 // Partitions returns the numbers of partitions of those of some topics that exist.
 func (l *kafkaLogs) Partitions(ctx context.Context, topics []string) (map[string]int32, error) {
-	return partitionCounts(ctx, l.client, topics)
+	counts, err := partitionCounts(ctx, l.client, topics)
+	return counts, away(ctx, err)
 }
 
 // MakeTopics makes the topics of a graph that are missing, and checks those that are there.
 func (l *kafkaLogs) MakeTopics(ctx context.Context, g *graph.Graph, partitions int32) error {
 	topics := NewTopics(l.client)
 	if _, err := topics.Create(ctx, l.namespace, g, TopicOptions{Partitions: int(partitions)}); err != nil {
-		return fmt.Errorf("make the topics of the graph: %w", err)
+		return away(ctx, fmt.Errorf("make the topics of the graph: %w", err))
 	}
-	return topics.Check(ctx, l.namespace, g)
+	return away(ctx, topics.Check(ctx, l.namespace, g))
 }
 
 // Committed returns the stable offsets of the group of the deployment.
 func (l *kafkaLogs) Committed(ctx context.Context, partitions map[string][]int32) (map[string]map[int32]int64, error) {
-	return stableOffsets(ctx, l.client, l.namespace.Group(), partitions)
+	offsets, err := stableOffsets(ctx, l.client, l.namespace.Group(), partitions)
+	return offsets, away(ctx, err)
 }
 
 // Offsets returns the first or the next offsets of partitions (earliestOffset, latestOffset), read_uncommitted.
 func (l *kafkaLogs) Offsets(ctx context.Context, which int64, partitions map[string][]int32) (map[string]map[int32]int64, error) {
-	return listOffsets(ctx, l.client, which, partitions)
+	offsets, err := listOffsets(ctx, l.client, which, partitions)
+	return offsets, away(ctx, err)
 }
 
 // Read reads logs to their ends (readLogs).
 func (l *kafkaLogs) Read(ctx context.Context, starts map[string]map[int32]int64, progress readProgress, fn func(*kgo.Record) error) (map[string]map[int32]int64, error) {
 	reader := logReader{Opts: l.cluster.options(), Progress: progress}
-	return reader.readLogs(ctx, starts, fn)
+	refused := false // by fn: that is no matter of Kafka
+	reached, err := reader.readLogs(ctx, starts, func(r *kgo.Record) error {
+		err := fn(r)
+		refused = err != nil
+		return err
+	})
+	if !refused {
+		err = away(ctx, err)
+	}
+	return reached, err
 }
 
 // openPorts opens what a processor works with on a cluster. What it has opened when it fails is closed.

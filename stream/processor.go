@@ -149,7 +149,8 @@ type Processor struct {
 	tasks      map[task]*taskState
 	parked     map[task]bool    // owned, of topics that the graph has no use for
 	wanted     map[string]bool  // topics of the graph in force, and rows
-	follow     bool             // wanted has changed
+	behind     bool             // the newest graph is not in force in the engine yet
+	follow     bool             // wanted has changed, or tasks that are parked wait
 	counts     map[string]int32 // partitions of topics
 	counted    map[string]int32 // partitions of sample topics when they were first published
 	partitions int32            // of rows
@@ -159,6 +160,7 @@ type Processor struct {
 	paused     bool             // sample partitions are
 	more       bool             // the engine has work left
 	stranded   map[task]bool    // records of theirs were polled and left: they recover
+	keys       int              // that an epoch evaluates, about
 	batch      int              // records that an epoch takes; fewer after one that was too much
 	waiting    bool             // for a schema that cannot be asked for
 	unsettled  error            // why it is not known, or not in the state, what became of the last epoch
@@ -194,7 +196,7 @@ func NewProcessor(o ProcessorOptions) (*Processor, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return &Processor{o: o, clock: wallClock{}, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
+	return &Processor{o: o, clock: wallClock{}, ready: make(chan struct{}), pushed: map[int64]time.Time{}, tasks: map[task]*taskState{}, parked: map[task]bool{}, stranded: map[task]bool{}, batch: epochRecords, keys: epochKeys, counts: map[string]int32{}, counted: map[string]int32{}, lag: map[int32]int64{}}, nil
 }
 
 // Ready is closed once the first tasks that the group has given are recovered.

@@ -20,9 +20,10 @@ type epoch struct {
 	stats     EpochStats
 	positions map[task]int64 // of the tasks that were given anything
 	letters   []*kgo.Record
-	rest      []fetched // polled, and left for the next epoch
-	synced    bool      // the graph topic was read to its end for a record
-	tidied    []string  // ids of requests that are done and tidied away
+	rest      []fetched     // polled, and left for the next epoch
+	left      map[task]bool // of which something is in rest: what follows there has to wait
+	synced    bool          // the graph topic was read to its end for a record
+	tidied    []string      // ids of requests that are done and tidied away
 }
 
 // runEpoch runs one epoch: inputs, work, commit, and only then the state (DESIGN 4).
@@ -43,7 +44,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ep := &epoch{positions: map[task]int64{}}
+	ep := &epoch{positions: map[task]int64{}, left: map[task]bool{}}
 	records, err := p.step(ctx, ep)
 	if err == nil && (len(records) > 0 || len(ep.positions) > 0) {
 		err = p.commit(ctx, ep, records, memberID, generation)
@@ -97,7 +98,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		}
 	}
 	p.engine.SetTime(p.clock.Now().UnixMilli())
-	more, err := p.engine.Work(epochKeys)
+	more, err := p.engine.Work(p.keys)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +171,9 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 	if p.tasks[t] == nil {
 		return nil, nil
 	}
+	if ep.left[t] {
+		return &f, nil // its position is that of the first record that was left
+	}
 	if !p.wanted[f.Topic] {
 		p.stranded[t] = true // a graph that has just come has no use for it: its task is parked, and recovers
 		return nil, nil
@@ -225,7 +229,7 @@ func (p *Processor) feed(ctx context.Context, ep *epoch, f fetched, limit state.
 func restOf(ep *epoch, t task, f fetched, from int) *fetched {
 	rest := f
 	rest.Records = f.Records[from:]
-	ep.positions[t] = f.Records[from].Offset
+	ep.positions[t], ep.left[t] = f.Records[from].Offset, true
 	return &rest
 }
 
@@ -374,6 +378,7 @@ var errNotApplied = errors.New("write state")
 // recover from the logs.
 func (p *Processor) settle(ctx context.Context, err error) error {
 	p.engine.Abort()
+	p.more = true // what the epoch has done of sweeps and of dirty keys is still to be done
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -407,7 +412,6 @@ func (p *Processor) mend(ctx context.Context) error {
 		return nil
 	}
 	err := p.unsettled
-	p.unsettled = nil
 	p.o.Log.Warn("the outcome of an epoch is settled and the state is read again", "error", err)
 	if errors.Is(err, ErrFenced) {
 		if err := p.clock.Pause(ctx, fencedFor); err != nil {
@@ -416,8 +420,9 @@ func (p *Processor) mend(ctx context.Context) error {
 	}
 	if !errors.Is(err, errNotApplied) {
 		if err := p.txns.Reinit(ctx); err != nil {
-			return err
+			return away(ctx, err)
 		}
 	}
+	p.unsettled = nil
 	return p.recoverAll(ctx)
 }

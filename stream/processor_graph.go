@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/freshline/freshline/graph"
 )
@@ -41,10 +42,15 @@ func (p *Processor) takeGraphs(ctx context.Context, pushes []Push) error {
 			}
 		}
 	}
-	if !changed {
+	p.behind = p.behind || changed
+	if !p.behind {
 		return nil
 	}
-	return p.pushGraph(ctx)
+	if err := p.pushGraph(ctx); err != nil {
+		return err
+	}
+	p.behind = false
+	return nil
 }
 
 // pushGraph puts the newest graph in force in the engine, and follows it with topics and tasks.
@@ -116,6 +122,7 @@ func (p *Processor) followGraph(ctx context.Context) error {
 			back = append(back, t)
 		}
 	}
+	slices.SortFunc(back, task.compare)
 	return p.recover(ctx, back)
 }
 

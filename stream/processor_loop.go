@@ -3,7 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,8 +20,21 @@ func (p *Processor) loop(ctx context.Context) error {
 	return nil
 }
 
-// turn is one turn of the loop: at most one epoch.
+// awayPause is how long a process waits before it asks Kafka again.
+const awayPause = time.Second
+
+// turn is one turn of the loop: at most one epoch. Where Kafka cannot be asked, what the turn was about is still to be
+// done, and the next one does it.
 func (p *Processor) turn(ctx context.Context) error {
+	err := p.takeTurn(ctx)
+	if !errors.Is(err, errAway) || ctx.Err() != nil {
+		return err
+	}
+	p.o.Log.Warn("kafka cannot be asked at present and is asked again", "error", err)
+	return p.clock.Pause(ctx, awayPause)
+}
+
+func (p *Processor) takeTurn(ctx context.Context) error {
 	if err := p.mend(ctx); err != nil {
 		return err
 	}
@@ -103,6 +116,7 @@ func (p *Processor) collect(ctx context.Context) error {
 	}
 	for count < epochRecords && p.clock.Now().Sub(start) < max(wait, p.o.CommitInterval) {
 		got, err := p.poll(ctx, wait, epochRecords-count)
+		p.held = append(p.held, got...) // in any case: they are not polled again
 		if err != nil {
 			return err
 		}
@@ -112,7 +126,6 @@ func (p *Processor) collect(ctx context.Context) error {
 		if len(got) == 0 {
 			break
 		}
-		p.held = append(p.held, got...)
 		wait = drainPoll
 		if since := p.clock.Now().Sub(p.last); since < minCommitInterval {
 			wait = minCommitInterval - since
@@ -141,20 +154,19 @@ func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) (
 	p.wake = nil
 	p.mu.Unlock()
 	idle := len(got) == 0
+	var failed error
 	if err != nil && pollCtx.Err() == nil {
-		mended, err := p.mendFetch(ctx, err)
-		if err != nil {
-			return nil, err
-		}
+		var mended map[task]bool
+		mended, failed = p.mendFetch(ctx, err)
 		// What came of them before lies behind where they have recovered to.
 		got = slices.DeleteFunc(got, func(f fetched) bool { return mended[task{f.Topic, f.Partition}] })
 	}
-	if idle && !p.more {
+	if idle && !p.more && failed == nil {
 		p.passEmptyTails(ctx)
 	}
 	got = slices.DeleteFunc(got, func(f fetched) bool { return p.tasks[task{f.Topic, f.Partition}] == nil })
 	p.watchLag(got)
-	return got, nil
+	return got, failed
 }
 
 // mendFetch deals with partitions that cannot be read on: their tasks recover.
@@ -169,17 +181,15 @@ func (p *Processor) mendFetch(ctx context.Context, err error) (mended map[task]b
 	for _, fault := range faults {
 		p.o.Log.Warn("a partition cannot be read on and is read again from what is known", "topic", fault.Topic, "partition", fault.Partition, "offset", fault.Offset, "error", fault.Err)
 		t := task{fault.Topic, fault.Partition}
-		if p.tasks[t] != nil {
-			if err := p.drop(t); err != nil {
-				return nil, err
-			}
-			mended[t] = true
-			if err := p.recover(ctx, []task{t}); err != nil {
-				return nil, fmt.Errorf("recover topic %s partition %d: %w", t.topic, t.partition, err)
-			}
+		if p.tasks[t] == nil {
+			continue
 		}
+		if err := p.drop(t); err != nil {
+			return mended, err
+		}
+		mended[t] = true
 	}
-	return mended, nil
+	return mended, p.recover(ctx, slices.SortedFunc(maps.Keys(mended), task.compare))
 }
 
 // passEmptyTails lets tasks pass the ends of logs that hold no records any more: compaction has removed

@@ -34,29 +34,56 @@ type recovery struct {
 	limit    state.Limit
 }
 
-// recover brings tasks to life.
-func (p *Processor) recover(ctx context.Context, tasks []task) error {
+// recover brings tasks to life, under the newest graph: whoever had them before may have known a newer one than we,
+// and have emitted for features that only it has. Tasks that the graph has no use for are parked, and so are all
+// where it fails, to be brought to life by the next turn.
+func (p *Processor) recover(ctx context.Context, tasks []task) (err error) {
 	if len(tasks) == 0 {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			p.park(tasks)
+			p.follow = true
+		}
+	}()
 	start := p.clock.Now()
-	r := &recovery{p: p, tasks: tasks, records: map[task]taskRecord{}, fresh: map[task]bool{}, limit: writeLimit(p.store)}
-	err := r.run(ctx, false)
+	if err := p.syncGraphs(ctx); err != nil {
+		return err
+	}
+	wanted := make([]task, 0, len(tasks))
+	for _, t := range tasks {
+		if p.wanted[t.topic] {
+			wanted = append(wanted, t)
+		} else {
+			p.parked[t] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	r := &recovery{p: p, tasks: wanted, records: map[task]taskRecord{}, fresh: map[task]bool{}, limit: writeLimit(p.store)}
+	err = r.run(ctx, false)
 	if errors.Is(err, ErrOffsetBeyondEnd) {
 		p.o.Log.Warn("the state is not of these topics and is rebuilt", "error", err)
 		err = r.run(ctx, true)
 	}
 	if err != nil {
-		return fmt.Errorf("recover %d tasks: %w", len(tasks), err)
+		return fmt.Errorf("recover %d tasks: %w", len(wanted), err)
 	}
 	p.more = true
 	p.show()
-	p.o.Log.Info("tasks are recovered", "tasks", len(tasks), "rebuilt", len(r.fresh), "took", p.clock.Now().Sub(start))
+	p.o.Log.Info("tasks are recovered", "tasks", len(wanted), "rebuilt", len(r.fresh), "took", p.clock.Now().Sub(start))
 	return nil
 }
 
-// recoverAll recovers every task from its logs again, under the newest graph: whoever fenced us off may have
-// emitted under it.
+func (p *Processor) park(tasks []task) {
+	for _, t := range tasks {
+		p.parked[t] = true
+	}
+}
+
+// recoverAll recovers every task from its logs again.
 func (p *Processor) recoverAll(ctx context.Context) error {
 	tasks := slices.SortedFunc(maps.Keys(p.tasks), task.compare)
 	for _, t := range tasks {
@@ -65,22 +92,16 @@ func (p *Processor) recoverAll(ctx context.Context) error {
 		}
 	}
 	p.held = nil
-	if err := p.syncGraphs(ctx); err != nil {
-		return err
-	}
-	wanted := tasks[:0]
-	for _, t := range tasks {
-		if p.wanted[t.topic] {
-			wanted = append(wanted, t)
-		} else {
-			p.parked[t] = true
-		}
-	}
-	return p.recover(ctx, wanted)
+	return p.recover(ctx, tasks)
 }
 
 func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	p := r.p
+	defer func() {
+		if err != nil {
+			p.forgetTasks(r.tasks)
+		}
+	}()
 	r.requestsDone()
 	inputs, err := r.inputs(ctx)
 	if err != nil {
@@ -96,7 +117,6 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	defer func() { err = errors.Join(err, r.reader.Close()) }()
 	reached, err := p.logs.Read(ctx, starts, p.o.Hooks.OnRecovery, func(record *kgo.Record) error { return r.take(ctx, record) })
 	if err != nil {
-		p.forgetTasks(r.tasks)
 		return err
 	}
 	return r.finish(reached, inputs)

@@ -18,6 +18,7 @@ func (p *Processor) takeRequests(ctx context.Context) error {
 	undone, done := p.requests.state()
 	if len(undone) > 0 {
 		if err := p.syncGraphs(ctx); err != nil {
+			p.asked.Store(true)
 			return err
 		}
 	}

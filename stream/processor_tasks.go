@@ -71,23 +71,10 @@ func (p *Processor) takeChanges(ctx context.Context) error {
 			}
 		}
 	}
-	if len(come) > 0 {
-		// The owner before may have known a newer graph, and have emitted for features that only it has.
-		if err := p.syncGraphs(ctx); err != nil {
-			return err
-		}
-		if err := p.followGraph(ctx); err != nil {
-			return err
-		}
-	}
 	var list []task
 	for t := range come {
-		switch {
-		case p.tasks[t] != nil:
-		case p.wanted[t.topic]:
+		if p.tasks[t] == nil {
 			list = append(list, t)
-		default:
-			p.parked[t] = true
 		}
 	}
 	slices.SortFunc(list, task.compare)

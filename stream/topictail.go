@@ -128,7 +128,7 @@ func (t *topicTail) SyncToEnd(ctx context.Context) error {
 	}
 	end, err := committedEnd(ctx, client, t.topic)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	if err := t.wait(ctx, func() bool { return t.position >= end }); err != nil {
 		return fmt.Errorf("read topic %s to offset %d: %w", t.topic, end, err)

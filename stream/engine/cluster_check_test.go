@@ -88,11 +88,28 @@ func (e *simEvent) ids() (ids []graph.Value) {
 	return ids
 }
 
-func (e *simEvent) String() string {
+// said is what the event says, nil of a tombstone.
+func (e *simEvent) said() *enginetest.Said {
 	if e == nil {
-		return "FRESH"
+		return nil
 	}
-	return e.content + " id " + e.id
+	return &enginetest.Said{Content: e.content, EventID: e.id}
+}
+
+func (e *simEvent) String() string { return e.said().String() }
+
+// compareSaid holds events against what the oracle answers, and the ids that they name against their keys.
+func compareSaid(words *enginetest.Words, got map[enginetest.AnswerKey]*simEvent, want map[enginetest.AnswerKey]*enginetest.Answer) (int, error) {
+	said := make(map[enginetest.AnswerKey]*enginetest.Said, len(got))
+	var faults []error
+	for k, e := range got {
+		said[k] = e.said()
+		if ids := e.ids(); !slices.Equal(e.body.ID, ids) {
+			faults = append(faults, fmt.Errorf("E2: %s %s: id is %v, not %v", k.Feature, k.Key, e.body.ID, ids))
+		}
+	}
+	compared, err := words.Compare(said, want)
+	return compared, errors.Join(append(faults, err)...)
 }
 
 // answered merges the compacted staleness logs.
@@ -128,7 +145,7 @@ func (c *cluster) check() error {
 		}
 		return nil
 	})
-	compared, err := c.works.compare(got, want)
+	compared, err := compareSaid(c.works, got, want)
 	c.compared += compared
 	if err != nil {
 		return err
@@ -298,9 +315,9 @@ func (c *cluster) checkSamples() error {
 			if p == nil {
 				continue
 			}
-			found, err := p.engine.ByID(readers[p], q, f.Key, s.Ids)
+			found, err := p.engine.ByID(readers[p], q, f.Key, s.IDs)
 			if err != nil || found == nil || found.Offset != s.Offset || found.Source.Partition != s.Partition {
-				return fmt.Errorf("%s %v of offset %d: found in partition %d is %+v, %w", f.Key, s.Ids, s.Offset, q, found, err)
+				return fmt.Errorf("%s %v of offset %d: found in partition %d is %+v, %w", f.Key, s.IDs, s.Offset, q, found, err)
 			}
 		}
 	}

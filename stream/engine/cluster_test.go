@@ -47,7 +47,7 @@ type cluster struct {
 	last     map[string]*simEvent           // by feature, partition and key: the last record, nil for a tombstone
 	live     map[enginetest.AnswerKey]int32 // the partition that has the event of a key
 	recent   []emitted                      // since it was last emptied
-	works    *workIDs
+	works    *enginetest.Words
 	events   int // emitted
 	compared int // answers compared with the oracle's
 	trace    func(format string, args ...any)
@@ -103,7 +103,7 @@ func newCluster(t testing.TB, r *rand.Rand, gate graph.Gate, partitions int32, p
 		samples:   map[engine.Source]*simLog{}, counts: map[graph.FeatureKey]int32{},
 		stale: map[graph.FeatureKey][]*simLog{}, committed: map[engine.Source]int64{}, done: map[engine.Source]int64{},
 		routers: map[engine.Source]*process{}, resolvers: make([]*process, partitions),
-		oracle: enginetest.NewOracle(defaults), last: map[string]*simEvent{}, live: map[enginetest.AnswerKey]int32{}, works: newWorkIDs(),
+		oracle: enginetest.NewOracle(defaults), last: map[string]*simEvent{}, live: map[enginetest.AnswerKey]int32{}, works: enginetest.NewWords(),
 		trace: func(string, ...any) {},
 	}
 	for range partitions {
@@ -123,7 +123,7 @@ func (c *cluster) newStore() *simStore {
 		s.dir = c.t.TempDir()
 		s.open(c.t)
 	} else {
-		s.Store = fickle{state.NewMemory()}
+		s.Store = enginetest.Fickle{Memory: state.NewMemory()}
 	}
 	return s
 }
@@ -144,11 +144,11 @@ func (s *simStore) open(t testing.TB) {
 
 // copy returns the store as it is now, nil where a store cannot be copied.
 func (s *simStore) copy() *simStore {
-	m, ok := s.Store.(fickle)
+	m, ok := s.Store.(enginetest.Fickle)
 	if !ok {
 		return nil
 	}
-	return &simStore{fickle{m.Copy()}, "", maps.Clone(s.resolvers), maps.Clone(s.routers)}
+	return &simStore{enginetest.Fickle{Memory: m.Copy()}, "", maps.Clone(s.resolvers), maps.Clone(s.routers)}
 }
 
 func topicOf(f *graph.FeaturePlan) string { return string(f.Key) }

@@ -34,145 +34,35 @@ func (c *cluster) worker(m *enginetest.WriteMaker, r *rand.Rand, careless bool, 
 
 // answerEvent does what one event asks for; it reports whether that was anything.
 func (c *cluster) answerEvent(m *enginetest.WriteMaker, r *rand.Rand, feature graph.FeatureKey, e *simEvent, careless bool) bool {
+	w := &enginetest.Worker{Oracle: c.oracle, Writes: m, R: r, Careless: careless}
+	sends := w.Do(e.job(feature))
+	for _, s := range sends {
+		c.produceSample(s.Feature, s.Write)
+	}
+	return len(sends) > 0
+}
+
+// job is what the event offers.
+func (e *simEvent) job(feature graph.FeatureKey) *enginetest.Job {
 	b := e.body
-	f := b.Feature
-	switch status := b.Judgement.Status; {
-	case status == graph.Orphaned && e.scope == graph.ScopeSample:
-		if careless && enginetest.Chance(r, 50) {
-			return false
-		}
-		return c.deleteSample(feature, f.IDs, b.ID)
-	case !status.Work():
-		return false
+	job := &enginetest.Job{
+		AnswerKey: enginetest.AnswerKey{Feature: feature, Key: e.key}, Scope: e.scope, Status: b.Judgement.Status, Version: b.Feature.Version,
+		ID: map[string]graph.Value{},
 	}
-	names, values, err := graph.ParseKeyJSON([]byte(e.key))
-	if err != nil || slices.ContainsFunc(values, func(v graph.Value) bool { return !v.Usable() }) {
-		return false
+	names := b.Feature.Shape.IDColumns
+	if e.scope == graph.ScopeInput {
+		names = b.Feature.Shape.InputColumns
 	}
-	columns := map[string]graph.Value{}
 	for i, name := range names {
-		columns[name] = values[i]
+		job.ID[name] = b.ID[i]
 	}
-	if e.scope == graph.ScopeSample {
-		c.answerSample(m, r, f, columns, b, careless)
-		return true
-	}
-	if f.Expands {
-		return c.answerExpansion(m, r, f, columns, e, careless)
-	}
-	for _, id := range f.Suffix {
-		columns[id] = enginetest.Pick(r, m.Domain[id])
-	}
-	c.answerSample(m, r, f, columns, b, careless)
-	return true
-}
-
-// answerExpansion expands a parent (again): it writes the children that are there, or new ones, and
-// sometimes, always where that is required or there is one, the record of how many there are (S7).
-func (c *cluster) answerExpansion(m *enginetest.WriteMaker, r *rand.Rand, f *graph.FeaturePlan, columns map[string]graph.Value, e *simEvent, careless bool) bool {
-	g := c.oracle.Newest()
-	spec := g.Feature(f.Key)
-	if spec == nil {
-		return false
-	}
-	join := enginetest.JoinOf(g.Graph, spec)
-	if !join.Expands || !slices.Equal(join.Match, f.Match) || !slices.Equal(join.Suffix, f.Suffix) {
-		return false // the event is of an earlier graph
-	}
-	at := func(s enginetest.Sample) bool {
-		return !slices.ContainsFunc(join.Match, func(id string) bool { return s.Columns[id] != columns[id] })
-	}
-	var children []map[string]graph.Value
-	for _, s := range c.oracle.Samples(spec) {
-		if at(s) {
-			child := maps.Clone(columns)
-			for _, id := range join.Suffix {
-				child[id] = s.Columns[id]
-			}
-			children = append(children, child)
+	if b.Expected != nil {
+		job.Expected = map[string]string{}
+		for i, field := range b.Feature.Fields {
+			job.Expected[field.Struct] = b.Expected.Fields[i]
 		}
 	}
-	group := slices.ContainsFunc(c.oracle.Groups(spec, join), at)
-	if len(children) == 0 && (!group || enginetest.Chance(r, 50)) {
-		for range 1 + r.IntN(3)*r.IntN(2) {
-			child := maps.Clone(columns)
-			for _, id := range join.Suffix {
-				child[id] = enginetest.Pick(r, m.Domain[id])
-			}
-			if !slices.ContainsFunc(children, func(o map[string]graph.Value) bool { return maps.Equal(o, child) }) {
-				children = append(children, child)
-			}
-		}
-	}
-	for _, child := range children {
-		if !careless || !enginetest.Chance(r, 20) {
-			c.answerSample(m, r, f, maps.Clone(child), e.body, careless)
-		}
-	}
-	if !group && !join.Receipts && !enginetest.Chance(r, 30) {
-		return true
-	}
-	n := len(children)
-	if careless && enginetest.Chance(r, 20) {
-		n = r.IntN(4)
-	}
-	rec := enginetest.NewRecord(columns)
-	rec.FeatureVersion, rec.Children = graph.String(f.Version), graph.Int(int64(n))
-	provenance := map[string]string{}
-	for i, field := range f.Fields {
-		provenance[field.Struct] = e.body.Expected.Fields[i]
-	}
-	enginetest.FillMaps(rec, provenance, nil)
-	c.produceSample(f.Key, &engine.Write{Key: m.RecordKey(string(f.Key), join.Match, columns), Record: rec})
-	return true
-}
-
-func (c *cluster) answerSample(m *enginetest.WriteMaker, r *rand.Rand, f *graph.FeaturePlan, columns map[string]graph.Value, b *engine.Body, careless bool) {
-	m.Fill(string(f.Key), columns)
-	rec := enginetest.NewRecord(columns)
-	rec.FeatureVersion = graph.String(f.Version)
-	provenance, data := map[string]string{}, map[string]string(nil)
-	for i, field := range f.Fields {
-		provenance[field.Struct] = "root"
-		if b.Expected != nil {
-			provenance[field.Struct] = b.Expected.Fields[i]
-		}
-	}
-	if careless {
-		switch n := r.IntN(20); {
-		case n == 0:
-			provenance[enginetest.Pick(r, f.Fields).Struct] = "wrong"
-		case n == 1: // no version
-			rec.FeatureVersion = graph.Null()
-		case n == 2: // late
-			version := c.oracle.SomeVersion(r, f.Key)
-			rec.FeatureVersion = graph.String(version)
-			for key := range c.oracle.FieldsOf(len(c.oracle.Graphs), f.Key, version) {
-				if _, ok := provenance[key.StructName()]; !ok {
-					provenance[key.StructName()] = "old"
-				}
-			}
-		case n < 6:
-			data = map[string]string{enginetest.Pick(r, f.Fields).Struct: enginetest.Pick(r, []string{"d1", "d2"})}
-		}
-	}
-	enginetest.FillMaps(rec, provenance, data)
-	c.produceSample(f.Key, &engine.Write{Key: m.RecordKey(string(f.Key), f.IDs, columns), Record: rec})
-}
-
-// deleteSample writes a tombstone under every record key that holds a sample.
-func (c *cluster) deleteSample(feature graph.FeatureKey, ids []string, values []graph.Value) (done bool) {
-	var records []string
-	for key, row := range c.oracle.Rows[feature] {
-		if slices.Equal(row.Values(ids), values) {
-			records = append(records, key.NewRecord)
-		}
-	}
-	slices.Sort(records)
-	for _, record := range records {
-		c.produceSample(feature, &engine.Write{Key: []byte(record), Delete: true})
-	}
-	return len(records) > 0
+	return job
 }
 
 // complete lets workers do all that is to be done, until nothing is. It reports whether that came to an end.

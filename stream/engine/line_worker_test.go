@@ -64,9 +64,9 @@ func (w *lineWorker) remove(spec *graph.Feature, ids []graph.Value) [][]byte {
 func (w *lineWorker) removeGroup(spec *graph.Feature, columns map[string]graph.Value) [][]byte {
 	join := enginetest.JoinOf(w.Newest().Graph, spec)
 	for _, s := range w.Groups(spec, join) {
-		if slices.Equal(s.Ids, valuesOf(columns, join.Match)) {
+		if slices.Equal(s.IDs, valuesOf(columns, join.Match)) {
 			text := append([]byte(`{"delete":`), graph.AppendJSONString(nil, string(spec.Key))...)
-			text = graph.AppendKeyJSON(append(text, `,"row":`...), join.Match, s.Ids)
+			text = graph.AppendKeyJSON(append(text, `,"row":`...), join.Match, s.IDs)
 			return [][]byte{append(text, '}')}
 		}
 	}
@@ -87,7 +87,7 @@ func (w *lineWorker) sample(spec *graph.Feature, key map[string]graph.Value, a *
 	old := map[string]string{}
 	var was *enginetest.Row
 	for _, s := range w.Samples(spec) {
-		if slices.Equal(s.Ids, ids) {
+		if slices.Equal(s.IDs, ids) {
 			was = s.Row
 		}
 	}

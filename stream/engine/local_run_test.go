@@ -17,7 +17,7 @@ type localRun struct {
 	*oracleReplay
 	local    *engine.Local
 	now      map[enginetest.AnswerKey]*simEvent // what has been emitted and not been taken back
-	works    *workIDs
+	works    *enginetest.Words
 	told     func(enginetest.AnswerKey, *simEvent) // hears every event; nil: a tombstone
 	fault    error                                 // the first that an event showed
 	events   int
@@ -29,7 +29,7 @@ type localRun struct {
 func newLocalRun(gate graph.Gate) *localRun {
 	return &localRun{
 		oracleReplay: newOracleReplay(gate), local: engine.NewLocal(graph.Defaults{Gate: gate}),
-		now: map[enginetest.AnswerKey]*simEvent{}, works: newWorkIDs(), told: func(enginetest.AnswerKey, *simEvent) {},
+		now: map[enginetest.AnswerKey]*simEvent{}, works: enginetest.NewWords(), told: func(enginetest.AnswerKey, *simEvent) {},
 		refused: map[graph.Reason]int{}, seen: map[graph.Status]int{},
 	}
 }
@@ -160,7 +160,7 @@ func (l *localRun) quiet() error {
 		return l.fault
 	}
 	want := l.Answers()
-	compared, err := l.works.compare(l.now, want)
+	compared, err := compareSaid(l.works, l.now, want)
 	l.compared += compared
 	if err != nil {
 		return err

@@ -204,7 +204,7 @@ func (p *onePiece) newRoot(spec *graph.Feature) map[string]graph.Value {
 func (p *onePiece) rootLine(spec *graph.Feature, columns map[string]graph.Value, data string, fields ...string) []byte {
 	provenance := map[string]string{}
 	for _, s := range p.Samples(spec) {
-		if slices.Equal(s.Ids, valuesOf(columns, spec.IDColumns)) {
+		if slices.Equal(s.IDs, valuesOf(columns, spec.IDColumns)) {
 			for name, text := range s.Data {
 				provenance[name] = text
 			}

@@ -109,7 +109,7 @@ func (o *Oracle) see(dep *dep) (rows []input) {
 		if slices.ContainsFunc(dep.ids, func(id string) bool { return !columns[id].Usable() }) {
 			continue // J2
 		}
-		rows = append(rows, input{s.Row, s.Ids, columns})
+		rows = append(rows, input{s.Row, s.IDs, columns})
 	}
 	return rows
 }

@@ -31,8 +31,8 @@ type Graph struct {
 
 // RecordKey is one record key of one log.
 type RecordKey struct {
-	partition int32
-	NewRecord string
+	Partition int32
+	Record    string
 }
 
 // Row is the latest usable write of a record key (R1).
@@ -180,7 +180,7 @@ func (o *Oracle) FieldsOf(n int, feature graph.FeatureKey, version string) map[g
 // Sample is one sample of a feature under the newest graph (R2).
 type Sample struct {
 	*Row
-	Ids []graph.Value
+	IDs []graph.Value
 }
 
 // Samples returns the samples of a feature in the order of their ids: of several record keys that
@@ -205,15 +205,15 @@ func (o *Oracle) latest(spec *graph.Feature, columns []string, fn func(*Row) boo
 			continue
 		}
 		s := Sample{row, row.Values(columns)}
-		if slices.ContainsFunc(s.Ids, func(v graph.Value) bool { return !v.Usable() }) {
+		if slices.ContainsFunc(s.IDs, func(v graph.Value) bool { return !v.Usable() }) {
 			continue
 		}
-		name := string(graph.AppendTuple(nil, s.Ids...))
+		name := string(graph.AppendTuple(nil, s.IDs...))
 		if other, ok := byID[name]; !ok || cmp.Or(cmp.Compare(row.Offset, other.Offset), cmp.Compare(row.Partition, other.Partition)) > 0 {
 			byID[name] = s
 		}
 	}
-	return slices.SortedFunc(maps.Values(byID), func(a, b Sample) int { return slices.CompareFunc(a.Ids, b.Ids, graph.Compare) })
+	return slices.SortedFunc(maps.Values(byID), func(a, b Sample) int { return slices.CompareFunc(a.IDs, b.IDs, graph.Compare) })
 }
 
 // Values returns the values of some columns, null where the row has none.

@@ -98,7 +98,7 @@ func NewRecord(columns map[string]graph.Value) *graph.Record {
 	return rec
 }
 
-// maps fills in provenance and data versions by struct name.
+// FillMaps fills in provenance and data versions by struct name.
 func FillMaps(rec *graph.Record, provenance, data map[string]string) {
 	rec.Provenance = textMap(provenance)
 	if data != nil {

@@ -1,4 +1,4 @@
-package engine_test
+package enginetest
 
 import (
 	"bytes"
@@ -6,11 +6,12 @@ import (
 	"github.com/freshline/freshline/state"
 )
 
-// fickle is a Memory whose Readers keep no slice longer than the contract says: what a call returned is
+// Fickle is a Memory whose Readers keep no slice longer than the contract says: what a call returned is
 // overwritten by the next one, and what Scan gives to fn after fn.
-type fickle struct{ *state.Memory }
+type Fickle struct{ *state.Memory }
 
-func (f fickle) Reader() (state.ReadCloser, error) {
+// Reader returns a reader of the state as it is.
+func (f Fickle) Reader() (state.ReadCloser, error) {
 	r, err := f.Memory.Reader()
 	return &fickleReader{ReadCloser: r}, err
 }

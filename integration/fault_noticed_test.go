@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/stream"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 // TestFaultsAreNoticed writes into a staleness topic what a broken processor would have written, and wants the verifier
@@ -49,10 +50,10 @@ func TestFaultsAreNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	names := newWorkNames()
+	words := enginetest.NewWords()
 	check := func(what string, missing, wrong, duplicate int) {
 		t.Helper()
-		v := compareAll(ctx, t, broker.Brokers(), ns, names)
+		v := compareAll(ctx, t, broker.Brokers(), ns, words)
 		if v.missing != missing || v.wrong != wrong || v.duplicate != duplicate || len(v.faults) != missing+wrong+duplicate || v.keys != 8 {
 			t.Fatalf("%s: %d missing, %d wrong, %d duplicate, want %d, %d, %d, of %d keys:\n%v", what, v.missing, v.wrong, v.duplicate, missing, wrong, duplicate, v.keys, v.faults)
 		}

@@ -33,26 +33,10 @@ func (v *verdict) fault(n *int, format string, args ...any) {
 	v.faults = append(v.faults, fmt.Sprintf(format, args...))
 }
 
-// workNames holds event ids against the work that they name (E3): one id is of one work, and one work has one id.
-type workNames struct{ ids, works map[string]string }
-
-func newWorkNames() *workNames { return &workNames{map[string]string{}, map[string]string{}} }
-
-func (n *workNames) check(work, id string) error {
-	if was, ok := n.ids[work]; ok && was != id {
-		return fmt.Errorf("the same work has the ids %s and %s: %s", was, id, work)
-	}
-	if was, ok := n.works[id]; ok && was != work {
-		return fmt.Errorf("the id %s is of two works:\n%s\n%s", id, was, work)
-	}
-	n.ids[work], n.works[id] = id, work
-	return nil
-}
-
 // compareAll reads all topics of a namespace where nothing is under way, and holds what is said of every key against
 // what the oracle answers from the samples, the graphs and the failures (E5), every id against its work (E3), and every
 // record against the one before it (E1).
-func compareAll(ctx context.Context, t *testing.T, seeds []string, ns stream.Namespace, names *workNames) *verdict {
+func compareAll(ctx context.Context, t *testing.T, seeds []string, ns stream.Namespace, words *enginetest.Words) *verdict {
 	t.Helper()
 	said := verifyAt(ctx, t, seeds, ns)
 	oracle, samples := feedOracle(ctx, t, seeds, ns)
@@ -82,7 +66,7 @@ func compareAll(ctx context.Context, t *testing.T, seeds []string, ns stream.Nam
 			continue
 		}
 		if a.Status.Work() {
-			if err := names.check(a.Work(k), fmt.Sprint(event["event_id"])); err != nil {
+			if err := words.Check(k, a, &enginetest.Said{Content: a.Content(), EventID: fmt.Sprint(event["event_id"])}); err != nil {
 				v.fault(&v.wrong, "wrong: %s %s: %v", k.Feature, k.Key, err)
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/integration"
 	"github.com/freshline/freshline/stream"
+	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
 const (
@@ -42,7 +43,7 @@ type faultRun struct {
 	rng     *rand.Rand
 	traffic *traffic
 	dir     string // of the states
-	names   *workNames
+	words   *enginetest.Words
 
 	processes []*process
 	gone      []*process // taken away
@@ -59,7 +60,7 @@ func (f *faultField) deploy(t *testing.T, ctx context.Context, fault fault, seed
 	r := &faultRun{
 		t: t, ctx: ctx, field: f, brokers: f.cluster.Brokers(), cluster: stream.Cluster{Brokers: f.cluster.Brokers()},
 		ns: stream.Namespace(fmt.Sprintf("fault-%d", time.Now().UnixNano())), rng: rand.New(rand.NewPCG(seed, 0)),
-		dir: t.TempDir(), names: newWorkNames(),
+		dir: t.TempDir(), words: enginetest.NewWords(),
 	}
 	if fault.side {
 		r.brokers = f.proxy.addresses()
@@ -187,7 +188,7 @@ func (r *faultRun) play(inflict func(*faultRun) error, lasts time.Duration) {
 	}
 	r.rest()
 	r.rounds++
-	r.verdict = compareAll(r.ctx, r.t, r.cluster.Brokers, r.ns, r.names)
+	r.verdict = compareAll(r.ctx, r.t, r.cluster.Brokers, r.ns, r.words)
 	r.logf("round %d: %d writes (%d lost or unknown), %d pushes, %d workers started again, %d processes ended by themselves; %d events, %d keys not fresh, %d missing, %d wrong, %d duplicate",
 		r.rounds, r.traffic.writes.Load(), r.traffic.lost.Load(), r.traffic.pushed, again.Load(), r.ends,
 		r.verdict.events, r.verdict.keys, r.verdict.missing, r.verdict.wrong, r.verdict.duplicate)

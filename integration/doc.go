@@ -28,6 +28,15 @@
 // line is seen with -v and -json, in a failing run, and on Linux also in a plain `go test ./...` whose standard
 // error is a terminal or a pipe, not a file ([Broker.Announce]). A cached result prints nothing: -count=1 runs anew.
 //
+// # Faults
+//
+// TestFaults runs three brokers of its own (JarCluster) and three processors, each a process, while samples are written,
+// graphs are pushed and workers answer. What goes wrong is a list (faultList). When it is over and nothing is under way, a
+// verifier reads all topics with read_committed and goavro, and compares: what is said of every key with what
+// enginetest.Oracle answers from the samples, graphs and failures (missing, wrong), every record with the one before
+// it (duplicate), every event id with the work that it names. Where the processors are to reach the brokers by a proxy, the
+// brokers have a second listener, which advertises the proxy: so no answer need be rewritten.
+//
 // # Non-obvious
 //
 //   - A container has the host's network and its broker listens on 127.0.0.1 only, on ports picked before it
@@ -42,6 +51,7 @@
 //     not lost.
 //   - A killed broker stays registered until broker.session.timeout.ms ends (9 s by default), and its successor
 //     waits for that: Start after Kill takes about 12 s. [KafkaSetting] lowers it.
+//   - What a producer was not told is in the log or not: the verifier reads the log, and believes nobody else.
 //   - kafka.sh and kafka-image.sh stand alone: the first runs clusters of one or three nodes by hand, the second
 //     builds an image that behaves like the public one without pulling anything.
 package integration

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ type jarKafka struct {
 	port int
 	cmd  *exec.Cmd
 	// ended is closed after the child has been waited for.
-	ended chan struct{}
+	ended <-chan struct{}
 }
 
 // startJars fetches the jars unless they are cached, and starts a broker that close stops.
@@ -85,7 +84,7 @@ func startJarRun(ctx context.Context, lib string) (_ *jarKafka, err error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &jarKafka{port: ports[0], ended: make(chan struct{})}
+	k := &jarKafka{port: ports[0]}
 	if k.dir, err = os.MkdirTemp("", fmt.Sprintf("%s%d-", jarRunPrefix, os.Getpid())); err != nil {
 		return nil, fmt.Errorf("make the broker's folder: %w", err)
 	}
@@ -110,8 +109,7 @@ func startJarRun(ctx context.Context, lib string) (_ *jarKafka, err error) {
 	k.cmd = exec.Command("bash", script, "run", k.dir, "--port", strconv.Itoa(ports[0]),
 		"--controller-port", strconv.Itoa(ports[1]), "--set", "auto.create.topics.enable=false")
 	k.cmd.Stdout, k.cmd.Stderr = out, out
-	tieToThisProcess(k.cmd)
-	if err := k.start(); err != nil {
+	if k.ended, err = startTied(k.cmd, nil); err != nil {
 		return nil, fmt.Errorf("run kafka.sh: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, jarStartLimit)
@@ -120,25 +118,6 @@ func startJarRun(ctx context.Context, lib string) (_ *jarKafka, err error) {
 		return nil, errors.Join(err, k.close(context.WithoutCancel(ctx)))
 	}
 	return k, nil
-}
-
-// start starts the child and waits for its end on a thread of its own: where the child is tied to its parent,
-// the kernel means the thread that started it, and Go may end an idle one.
-func (k *jarKafka) start() error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := k.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		// How it ended is in its logs; a broker that was killed by close has done well.
-		_ = k.cmd.Wait()
-		close(k.ended)
-	}()
-	return <-started
 }
 
 func (k *jarKafka) brokers() []string { return []string{hostPort(k.port)} }

@@ -3,8 +3,8 @@
 # Needs: bash, java >= 17, mvn (for `install` only), coreutils, ps.
 #
 #   kafka.sh install DIR                          fetch the jars into DIR/lib
-#   kafka.sh start   DIR [--nodes 1|3] [--port P] [--controller-port C] [--set key=value]...
-#   kafka.sh run     DIR [FLAGS of start]         one node in the foreground: this process becomes the broker
+#   kafka.sh start   DIR [--nodes 1|3] [--port P] [--controller-port C] [--side-port S --side-advertised A] [--set key=value]...
+#   kafka.sh run     DIR [--node NODE] [FLAGS of start]   one node in the foreground: this process becomes the broker
 #   kafka.sh stop    DIR                          graceful stop of every node
 #   kafka.sh status  DIR                          exit 0 if every node answers, 3 if none runs, 4 if only some do
 #   kafka.sh kill    DIR NODE                     kill -9 one node
@@ -16,6 +16,8 @@
 #   kafka.sh tool    DIR NAME [ARGS...]           run a Kafka tool: topics, features, groups, ... or a class name
 #
 # Ports: brokers listen on P .. P+N-1, controllers on C .. C+N-1 (default C = P+N), all on 127.0.0.1.
+# With --side-port the brokers also listen on S .. S+N-1 and send the clients that come there to A .. A+N-1: whoever
+# listens there and passes all on to S sees what clients and brokers say to each other.
 # Nodes are numbered from 1. `start` on an existing DIR needs no flags: it goes on with what DIR was formatted for.
 # --set is kept for later starts, until the next --set or wipe. min.insync.replicas is fixed when DIR is formatted
 # (the ELR feature makes it a cluster setting): set it in the first start, or later with `tool DIR configs`.
@@ -48,8 +50,9 @@ find_java() {
 
 need_lib() { [ -f "$DIR/lib/.stamp" ] || die "no jars in $DIR/lib: run '$SELF install $DIR' first"; }
 
-# The cluster's shape, written once when DIR is formatted: NODES, PORT, CPORT, CLUSTER_ID, DIR_IDS.
+# The cluster's shape, written once when DIR is formatted: NODES, PORT, CPORT, SPORT, SADV, CLUSTER_ID, DIR_IDS.
 load_cluster() {
+  SPORT="" SADV=""
   [ -f "$DIR/cluster.conf" ] || return 1
   # shellcheck disable=SC1091
   . "$DIR/cluster.conf"
@@ -190,16 +193,19 @@ EOF
 
 # server.properties of node $1; the --set lines come last, so they win.
 write_props() {
-  local d isr=1 boot="" i
+  local d isr=1 boot="" i side="" sideadv="" sidemap=""
   d=$(node_dir "$1")
+  if [ -n "$SPORT" ]; then
+    side=",SIDE://$HOST:$((SPORT + $1 - 1))" sideadv=",SIDE://$HOST:$((SADV + $1 - 1))" sidemap=",SIDE:PLAINTEXT"
+  fi
   [ "$NODES" -lt 3 ] || isr=2
   for i in $(all_nodes); do boot="$boot${boot:+,}$HOST:$(ctrl_port "$i")"; done
   cat <<EOF
 process.roles=broker,controller
 node.id=$1
-listeners=PLAINTEXT://$HOST:$(node_port "$1"),CONTROLLER://$HOST:$(ctrl_port "$1")
-advertised.listeners=PLAINTEXT://$HOST:$(node_port "$1"),CONTROLLER://$HOST:$(ctrl_port "$1")
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://$HOST:$(node_port "$1"),CONTROLLER://$HOST:$(ctrl_port "$1")$side
+advertised.listeners=PLAINTEXT://$HOST:$(node_port "$1"),CONTROLLER://$HOST:$(ctrl_port "$1")$sideadv
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT$sidemap
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers=$boot
@@ -270,18 +276,21 @@ wait_nodes() {
 # Settles the cluster's shape from the flags and what DIR was formatted for, and checks that its ports are free.
 # Sets RUNNING, the number of nodes that run already.
 settle_cluster() {
-  local nodes="" port="" cport="" i n sets=""; RUNNING=0
+  local nodes="" port="" cport="" sport="" sadv="" i n sets=""; RUNNING=0
   while [ $# -gt 0 ]; do
     case $1 in
       --nodes) nodes=${2:?--nodes needs a value}; shift 2;;
       --port) port=${2:?--port needs a value}; shift 2;;
       --controller-port) cport=${2:?--controller-port needs a value}; shift 2;;
+      --side-port) sport=${2:?--side-port needs a value}; shift 2;;
+      --side-advertised) sadv=${2:?--side-advertised needs a value}; shift 2;;
       --set) case ${2:-} in *=*) sets="$sets$2"$'\n';; *) die "--set needs key=value";; esac; shift 2;;
       *) die "start: unknown argument '$1'";;
     esac
   done
   case $nodes in ''|1|3) ;; *) die "--nodes must be 1 or 3";; esac
-  for n in $port $cport; do
+  [ -z "$sport$sadv" ] || [ -n "$sport" -a -n "$sadv" ] || die "--side-port and --side-advertised go together"
+  for n in $port $cport $sport $sadv; do
     case $n in *[!0-9]*) die "a port must be a number: '$n'";; esac
     if [ "$n" -lt 1024 ] || [ "$n" -gt 65535 ]; then die "a port must lie in 1024..65535: $n"; fi
   done
@@ -290,14 +299,16 @@ settle_cluster() {
     [ -z "$nodes" ] || [ "$nodes" = "$NODES" ] || die "$DIR was formatted for $NODES node(s), not $nodes: wipe it first or use another DIR"
     [ -z "$port" ] || [ "$port" = "$PORT" ] || die "$DIR was formatted for port $PORT, not $port: wipe it first or use another DIR"
     [ -z "$cport" ] || [ "$cport" = "$CPORT" ] || die "$DIR was formatted for controller port $CPORT, not $cport: wipe it first or use another DIR"
+    [ -z "$sport" ] || [ "$sport/$sadv" = "$SPORT/$SADV" ] || die "$DIR was formatted for side ports ${SPORT:-none}, not $sport: wipe it first or use another DIR"
   else
+    SPORT=$sport SADV=$sadv
     NODES=${nodes:-1} PORT=${port:-9092}; CPORT=${cport:-$((PORT + NODES))}
     CLUSTER_ID=$(new_uuid) DIR_IDS=""
     for i in $(all_nodes); do DIR_IDS="$DIR_IDS $(new_uuid)"; done
   fi
   for i in $(all_nodes); do
     if node_pid "$i" >/dev/null; then RUNNING=$((RUNNING + 1)); continue; fi
-    for n in "$(node_port "$i")" "$(ctrl_port "$i")"; do
+    for n in "$(node_port "$i")" "$(ctrl_port "$i")" ${SPORT:+$((SPORT + i - 1))}; do
       port_free "$n" || die "port $n on $HOST is in use by another process: choose another --port"
     done
   done
@@ -306,6 +317,8 @@ settle_cluster() {
 NODES=$NODES
 PORT=$PORT
 CPORT=$CPORT
+SPORT=$SPORT
+SADV=$SADV
 CLUSTER_ID=$CLUSTER_ID
 DIR_IDS="$DIR_IDS"
 EOF
@@ -328,15 +341,16 @@ cmd_start() {
 }
 
 # For a caller that watches over the broker itself: no waiting, no session of its own, and a signal to this
-# process is one to the broker.
+# process is one to the broker. Of several nodes each has a process of its own.
 cmd_run() {
-  local d
+  local d node=1
+  if [ "${1:-}" = --node ]; then node=${2:?--node needs a value}; shift 2; fi
   settle_cluster "$@"
-  [ "$NODES" = 1 ] || die "run starts one node: use start for $NODES"
-  [ "$RUNNING" = 0 ] || die "node 1 runs already"
-  d=$(node_dir 1)
-  mkdir -p "$d"; write_props 1 > "$d/server.properties"
-  format_node 1
+  check_node "$node"
+  ! node_pid "$node" >/dev/null || die "node $node runs already"
+  d=$(node_dir "$node")
+  mkdir -p "$d"; write_props "$node" > "$d/server.properties"
+  format_node "$node"
   echo $$ > "$d/pid"
   # shellcheck disable=SC2086
   exec "$JAVA" $KAFKA_HEAP_OPTS $KAFKA_JVM_OPTS -Djava.awt.headless=true -Dkafka.node.dir="$d" \

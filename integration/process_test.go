@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +22,9 @@ var binaryFlag = flag.String("freshline.binary", "", "a `file` to test instead o
 
 // processReady is in the line with which the binary says that it has recovered.
 const processReady = "freshline is ready"
+
+// lifeBegins is in the line that the test puts before what a life writes.
+const lifeBegins = "a life begins:"
 
 // stateKind is the Badger that a process starts again with.
 type stateKind int
@@ -53,27 +55,32 @@ type process struct {
 type life struct {
 	cmd    *exec.Cmd
 	began  time.Time
-	ready  chan struct{} // closed by the line of readiness
-	ended  chan struct{} // closed when the process has been waited for
-	killed bool          // by us
+	ready  chan struct{}   // closed by the line of readiness
+	ended  <-chan struct{} // closed when the process has been waited for
+	killed bool            // by us
 }
 
-// newProcess makes a process that is not started yet. It is killed at the end of the test at the latest; what
-// it wrote is shown where the test has failed.
+// newProcess makes a process of the shared broker that is not started yet. It is killed at the end of the test at the
+// latest; what it wrote is shown where the test has failed.
 func newProcess(t *testing.T, ns string) *process {
 	t.Helper()
-	dir := t.TempDir()
-	p := &process{binary: freshlineBinary(t), state: filepath.Join(dir, "state")}
-	p.args = []string{
-		"run", "--brokers", strings.Join(broker.Brokers(), ","), "--namespace", ns,
-		"--state", p.state, "--instance-id", "one",
-	}
+	p := newProcessAs(freshlineBinary(t), t.TempDir(), broker.Brokers(), ns, "one")
 	t.Cleanup(func() {
 		_ = p.kill() // it may be gone already
 		if t.Failed() {
 			t.Logf("freshline wrote:\n%s", p.written())
 		}
 	})
+	return p
+}
+
+// newProcessAs makes a process with an instance id and a state in dir, which the caller kills.
+func newProcessAs(binary, dir string, brokers []string, ns, instance string) *process {
+	p := &process{binary: binary, state: filepath.Join(dir, "state")}
+	p.args = []string{
+		"run", "--brokers", strings.Join(brokers, ","), "--namespace", ns,
+		"--state", p.state, "--instance-id", instance,
+	}
 	return p
 }
 
@@ -97,26 +104,15 @@ func freshlineBinary(t *testing.T) string {
 // start begins a life. It does not wait for anything.
 func (p *process) start() error {
 	p.lives++
-	l := &life{cmd: exec.Command(p.binary, p.args...), began: time.Now(), ready: make(chan struct{}), ended: make(chan struct{})}
+	l := &life{cmd: exec.Command(p.binary, p.args...), began: time.Now(), ready: make(chan struct{})}
 	out := &lifeOutput{process: p, life: l}
 	l.cmd.Stdout, l.cmd.Stderr = out, out
-	integration.TieToThisProcess(l.cmd)
-	p.note("life %d begins", p.lives)
-	started := make(chan error)
-	go func() {
-		// A tied process dies with the thread that started it, and Go may end an idle one.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := l.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		_ = l.cmd.Wait() // ProcessState has it
+	p.note(lifeBegins+" %d", p.lives)
+	var err error
+	l.ended, err = integration.StartTied(l.cmd, func() {
 		p.note("the life ends after %s: %s", time.Since(l.began).Round(time.Millisecond), l.cmd.ProcessState)
-		close(l.ended)
-	}()
-	if err := <-started; err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("start freshline: %w", err)
 	}
 	p.life = l
@@ -179,6 +175,34 @@ func (p *process) stop(ctx context.Context) error {
 	return nil
 }
 
+// running reports whether the present life goes on.
+func (p *process) running() bool {
+	if p.life == nil {
+		return false
+	}
+	select {
+	case <-p.life.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// pause stops the process by SIGSTOP: it knows nothing of the time that passes until resume.
+func (p *process) pause() error { return p.signal(syscall.SIGSTOP) }
+
+func (p *process) resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *process) signal(s syscall.Signal) error {
+	if err := p.life.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("send %s to freshline: %w", s, err)
+	}
+	return nil
+}
+
+// instance is the instance id.
+func (p *process) instance() string { return p.args[len(p.args)-1] }
+
 // prepare brings the state of a dead process to what the next life is to find.
 func (p *process) prepare(kind stateKind) error {
 	p.note("the state is %s", kind)
@@ -211,6 +235,12 @@ func (p *process) written() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.output.String()
+}
+
+// lifeWritten is what the present life, or the last one, has written.
+func (p *process) lifeWritten() string {
+	text := p.written()
+	return text[max(0, strings.LastIndex(text, lifeBegins)):]
 }
 
 // lifeOutput takes what one life writes, and looks for the line of readiness.

@@ -26,6 +26,7 @@ import (
 type verifier struct {
 	counts map[walkthrough.Kind]int // of records; of a tombstone without scope
 	faults []string
+	again  int      // of the faults: records that say what the one before said
 	story  []string // all records, a line each
 
 	codec *goavro.Codec
@@ -35,8 +36,11 @@ type verifier struct {
 // keyStory is what the records of one key have said so far.
 type keyStory struct {
 	partition int32
-	said      string // "" : fresh, or never heard of
-	work      bool   // that is an offer of work
+	feature   graph.FeatureKey
+	key       string
+	said      string         // "" : fresh, or never heard of
+	event     map[string]any // the last one; nil: fresh
+	work      bool           // that is an offer of work
 	offers    int
 	taken     int // offers that became AWAITING
 }
@@ -44,17 +48,32 @@ type keyStory struct {
 // verify reads everything that is committed now. What is still open is waited for.
 func verify(ctx context.Context, t *testing.T, ns stream.Namespace) *verifier {
 	t.Helper()
+	return verifyAt(ctx, t, broker.Brokers(), ns)
+}
+
+// verifyAt is verify on some brokers.
+func verifyAt(ctx context.Context, t *testing.T, seeds []string, ns stream.Namespace) *verifier {
+	t.Helper()
 	v := &verifier{counts: map[walkthrough.Kind]int{}, keys: map[string]*keyStory{}}
 	var err error
 	if v.codec, err = goavro.NewCodec(schema.StalenessSchema().Text()); err != nil {
 		t.Fatal(err)
 	}
-	admin := kadm.NewClient(newClient(t, broker.Brokers()))
+	prefix := string(ns) + ".staleness."
+	readCommitted(ctx, t, seeds, prefix, func(r *kgo.Record) {
+		v.take(graph.FeatureKey(strings.ReplaceAll(strings.TrimPrefix(r.Topic, prefix), ".", "/")), r)
+	})
+	return v
+}
+
+// readCommitted reads all that the topics with a prefix hold now, with read_committed.
+func readCommitted(ctx context.Context, t *testing.T, seeds []string, prefix string, take func(*kgo.Record)) {
+	t.Helper()
+	admin := kadm.NewClient(newClient(t, seeds))
 	topics, err := admin.ListTopics(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefix := string(ns) + ".staleness."
 	names := slices.DeleteFunc(topics.Names(), func(name string) bool { return !strings.HasPrefix(name, prefix) })
 	ends, err := admin.ListEndOffsets(ctx, names...)
 	if err == nil {
@@ -74,17 +93,18 @@ func verify(ctx context.Context, t *testing.T, ns stream.Namespace) *verifier {
 		}
 		todo[o.Topic][o.Partition], start[o.Topic][o.Partition] = o.Offset, kgo.NewOffset().AtStart()
 	})
-	client := newClient(t, broker.Brokers(), kgo.ConsumePartitions(start),
+	client := newClient(t, seeds, kgo.ConsumePartitions(start),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	defer client.Close()
 	for len(todo) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			t.Fatalf("read the staleness topics, %v is left: %v", todo, err)
+			t.Fatalf("read the topics %s*, %v is left: %v", prefix, todo, err)
 		}
 		fetches.EachError(func(topic string, p int32, err error) { t.Fatalf("read topic %s partition %d: %v", topic, p, err) })
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
-				v.take(graph.FeatureKey(strings.ReplaceAll(strings.TrimPrefix(r.Topic, prefix), ".", "/")), r)
+				take(r)
 			}
 			if r.Offset+1 >= todo[r.Topic][r.Partition] {
 				if delete(todo[r.Topic], r.Partition); len(todo[r.Topic]) == 0 {
@@ -93,7 +113,6 @@ func verify(ctx context.Context, t *testing.T, ns stream.Namespace) *verifier {
 			}
 		})
 	}
-	return v
 }
 
 func (v *verifier) fault(r *kgo.Record, format string, args ...any) {
@@ -104,13 +123,14 @@ func (v *verifier) fault(r *kgo.Record, format string, args ...any) {
 func (v *verifier) take(feature graph.FeatureKey, r *kgo.Record) {
 	key := v.keys[r.Topic+string(r.Key)]
 	if key == nil {
-		key = &keyStory{partition: r.Partition}
+		key = &keyStory{partition: r.Partition, feature: feature, key: string(r.Key)}
 		v.keys[r.Topic+string(r.Key)] = key
 	}
 	kind, said := walkthrough.Kind{Feature: feature}, ""
+	var event map[string]any
 	if r.Value != nil {
-		event, err := v.decode(r.Value)
-		if err != nil {
+		var err error
+		if event, err = v.decode(r.Value); err != nil {
 			v.fault(r, "%v", err)
 			return
 		}
@@ -122,8 +142,10 @@ func (v *verifier) take(feature graph.FeatureKey, r *kgo.Record) {
 	case key.partition != r.Partition:
 		v.fault(r, "the key was in partition %d before", key.partition)
 	case key.said == said && said == "":
+		v.again++
 		v.fault(r, "a tombstone of a key that is fresh")
 	case key.said == said:
+		v.again++
 		v.fault(r, "says again what was said before: %s", said)
 	}
 	switch {
@@ -132,7 +154,7 @@ func (v *verifier) take(feature graph.FeatureKey, r *kgo.Record) {
 	case key.work && kind.Status == graph.Awaiting:
 		key.taken++
 	}
-	key.work, key.said = kind.Status.Work(), said
+	key.work, key.said, key.event = kind.Status.Work(), said, event
 }
 
 // decode reads a single object of Avro.

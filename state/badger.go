@@ -16,6 +16,8 @@ import (
 type Badger struct {
 	dir   *directory
 	limit Limit
+	spare uint64                          // bytes that the disk must have left for a write to begin
+	free  func(dir string) (uint64, bool) // freeBytes, but in tests
 
 	mu     sync.RWMutex // held for reading while db is in use, for writing to change what follows
 	db     *badger.DB
@@ -55,7 +57,7 @@ func OpenBadger(dir string, opts ...Option) (*Badger, error) {
 	}
 	// Badger refuses at its bounds, not beyond them, and counts a mark of its own.
 	limit := Limit{Keys: int(db.MaxBatchCount()) - 2, Bytes: int(db.MaxBatchSize()) - 64}
-	return &Badger{dir: d, db: db, limit: limit}, nil
+	return &Badger{dir: d, db: db, limit: limit, spare: 2 * uint64(o.memtable), free: freeBytes}, nil
 }
 
 func openChecked(d *directory, o options) (*badger.DB, error) {
@@ -144,7 +146,8 @@ func (b *Badger) readerClosed() {
 	b.count.Unlock()
 }
 
-// Apply implements Store. After an error that is not ErrTooLarge or a refused key, what the
+// Apply implements Store. A disk that is about to be full is an error that wraps syscall.ENOSPC: nothing was written, and
+// the store can be used again once there is room. After an error that is not ErrTooLarge or a refused key, what the
 // database holds is not known: the store takes no more writes, and its directory is ErrDamaged.
 func (b *Badger) Apply(o *Overlay) error {
 	b.mu.RLock()
@@ -163,6 +166,9 @@ func (b *Badger) Apply(o *Overlay) error {
 	if o.Len() == 0 {
 		return nil
 	}
+	if err := b.checkRoom(); err != nil {
+		return err
+	}
 	txn := b.db.NewTransaction(true)
 	defer txn.Discard()
 	if err := b.fill(txn, o); err != nil {
@@ -174,6 +180,17 @@ func (b *Badger) Apply(o *Overlay) error {
 		return fmt.Errorf("apply to the state directory %s: %w", b.dir.path, err)
 	}
 	return nil
+}
+
+// checkRoom refuses a write while the disk has little room. Badger writes to files that are mapped into memory and have
+// holes: where the disk has no block for one, the system ends the process by SIGBUS, and nobody can say why.
+func (b *Badger) checkRoom() error {
+	free, ok := b.free(b.dir.path)
+	if !ok || free >= b.spare {
+		return nil
+	}
+	return fmt.Errorf("apply to the state directory %s: %w: its disk has %d MiB free and must have %d MiB; make room there, or use a directory on another disk",
+		b.dir.path, syscall.ENOSPC, free>>20, b.spare>>20)
 }
 
 // fill makes the pending writes of o those of txn. Badger copies keys and values when it

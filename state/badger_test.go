@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -147,6 +148,7 @@ var spoils = []spoil{
 	}},
 	{"manifest of zeros", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { return make([]byte, len(b)) })},
 	{"manifest with a flipped bit", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })},
+	{"manifest cut in a change", ErrDamaged, overwrite("MANIFEST", func(b []byte) []byte { return b[:len(b)-1] })},
 	{"manifest missing", ErrDamaged, func(t *testing.T, dir string) {
 		if err := os.Remove(filepath.Join(dir, "MANIFEST")); err != nil {
 			t.Fatal(err)
@@ -283,6 +285,31 @@ func TestBadgerFailedWriteCondemnsTheDirectory(t *testing.T) {
 	}
 	b = openBadger(t, dir, Rebuild())
 	wantPairs(t, b)
+	closeStore(t, b)
+}
+
+// A write that the disk may have no room for is not begun.
+func TestBadgerRefusesOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	b := openBadger(t, dir)
+	applyPairs(t, b, "a=1")
+	b.free = func(string) (uint64, bool) { return 16<<20 - 1, true }
+	o := NewOverlay(nil)
+	o.Set([]byte("b"), nil)
+	err := b.Apply(o)
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "15 MiB free and must have 16 MiB") {
+		t.Fatalf("apply on a full disk: %v", err)
+	}
+	wantPairs(t, b, "a=1")
+	b.free = func(string) (uint64, bool) { return 16 << 20, true }
+	if err := b.Apply(o); err != nil {
+		t.Fatal(err)
+	}
+	b.free = func(string) (uint64, bool) { return 0, false } // not known
+	applyPairs(t, b, "b")
+	closeStore(t, b)
+	b = openBadger(t, dir)
+	wantPairs(t, b, "a=1")
 	closeStore(t, b)
 }
 

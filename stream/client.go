@@ -93,6 +93,9 @@ func (c Cluster) options(extra ...kgo.Opt) []kgo.Opt {
 		kgo.ClientID(id),
 		kgo.DialTimeout(min(dialTimeout, c.connectTimeout())),
 		kgo.RetryTimeout(c.connectTimeout()),
+		// A broker that goes down closes connections that were just opened, too. By default that is taken for the
+		// wrong setting of TLS, and ends what has been running for days.
+		kgo.AlwaysRetryEOF(),
 		// Topics appear while clients run (a pushed graph makes them); the default of 5 s would be
 		// the time until such a topic is seen.
 		kgo.MetadataMinAge(250 * time.Millisecond),

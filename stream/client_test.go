@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestClusterValidate(t *testing.T) {
@@ -104,6 +106,32 @@ func TestConnectNamesAnAdvertisedAddressThatCannotBeReached(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "advertised.listeners") || !strings.Contains(err.Error(), "no route to host") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// hungUp is a connection whose other end closes it on the first read.
+type hungUp struct{ net.Conn }
+
+func (hungUp) Read([]byte) (int, error) { return 0, io.EOF }
+
+// A broker that goes down may close a connection that it has just taken.
+func TestAConnectionThatIsClosedAtOnceIsOpenedAgain(t *testing.T) {
+	b := testBroker(t, "")
+	dials := 0
+	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, host)
+		if dials++; dials == 1 && err == nil {
+			conn = hungUp{conn}
+		}
+		return conn, err
+	}
+	client, err := kgo.NewClient(append(b.Cluster().options(), kgo.Dialer(dial))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := kmsg.NewPtrMetadataRequest().RequestWith(testContext(t), client); err != nil || dials < 2 {
+		t.Errorf("after %d dials: %v", dials, err)
 	}
 }
 

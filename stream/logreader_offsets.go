@@ -190,8 +190,8 @@ func fetchTopicIDs(ctx context.Context, client *kgo.Client, topics []string) (ma
 	return ids, nil
 }
 
-// fetchTopics asks for the metadata of topics, past the caches of the client.
-func fetchTopics(ctx context.Context, client *kgo.Client, topics []string) (map[string]kmsg.MetadataResponseTopic, error) {
+// fetchTopics asks for the metadata of topics, past the caches of the client, which may be one broker.
+func fetchTopics(ctx context.Context, client kmsg.Requestor, topics []string) (map[string]kmsg.MetadataResponseTopic, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	for _, topic := range topics {
 		rt := kmsg.NewMetadataRequestTopic()

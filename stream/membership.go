@@ -279,14 +279,24 @@ func (m *membership) fatal(err error) error {
 	switch {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("group %s: another process runs with --instance-id %s, stop one of them: %w: %w", m.cfg.Group, m.cfg.InstanceID, ErrInstanceFenced, err)
-	case errors.Is(err, kerr.GroupAuthorizationFailed),
-		errors.Is(err, kerr.TopicAuthorizationFailed),
-		errors.Is(err, kerr.InvalidSessionTimeout),
-		errors.Is(err, kerr.InconsistentGroupProtocol),
-		errors.Is(err, kerr.InvalidGroupID):
+	case refusedByGroup(err):
 		return fmt.Errorf("join group %s with instance id %s: %w", m.cfg.Group, m.cfg.InstanceID, err)
 	}
 	return nil
+}
+
+// refusedByGroup reports whether a group will not have a member, however often it asks. After any other error of the
+// group the client joins again by itself.
+func refusedByGroup(err error) bool {
+	for _, refusal := range []error{
+		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.InvalidSessionTimeout,
+		kerr.InconsistentGroupProtocol, kerr.InvalidGroupID,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close leaves the group, so that others go on at once, and ends the client.

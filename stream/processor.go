@@ -309,10 +309,11 @@ func (p *Processor) openStore(ctx context.Context) error {
 		memory.Max = state.Limit{Keys: 100_000, Bytes: 32 << 20} // so that recovery applies what it reads in pieces
 		p.store = memory
 	default:
-		store, err := state.OpenBadger(p.o.StateDir)
+		// Without Verify a table with changed bytes would give wrong answers, or end the process in the middle.
+		store, err := state.OpenBadger(p.o.StateDir, state.Verify())
 		if errors.Is(err, state.ErrFormat) || errors.Is(err, state.ErrDamaged) {
 			p.o.Log.Warn("the state is rebuilt from Kafka", "reason", err)
-			store, err = state.OpenBadger(p.o.StateDir, state.Rebuild())
+			store, err = state.OpenBadger(p.o.StateDir, state.Verify(), state.Rebuild())
 		}
 		if err != nil {
 			return err

@@ -111,7 +111,7 @@ func (s *Subscriber) newPartitions(ctx context.Context, client *kgo.Client, topi
 
 // Poll waits for events and returns at least one, at most MaxEvents. An event that cannot be
 // decoded is returned with its Err. When ctx ends first, its error is returned; any other error
-// says which topic and partition cannot be read.
+// says which topic and partition cannot be read, or that the group does not have us. While brokers are away it waits.
 func (s *Subscriber) Poll(ctx context.Context) ([]Event, error) {
 	records, err := s.pollRecords(ctx)
 	if err != nil {
@@ -142,6 +142,12 @@ func (s *Subscriber) pollRecords(ctx context.Context) ([]*kgo.Record, error) {
 		for _, e := range fetches.Errors() {
 			if errors.Is(e.Err, context.DeadlineExceeded) {
 				continue
+			}
+			if group, ok := errors.AsType[*kgo.ErrGroupSession](e.Err); ok {
+				if refusedByGroup(group) {
+					return nil, fmt.Errorf("join group %s: %w", s.opts.Group, e.Err)
+				}
+				continue // a broker is away, or the group has thrown us out
 			}
 			return nil, fmt.Errorf("read topic %s, partition %d: %w", e.Topic, e.Partition, e.Err)
 		}

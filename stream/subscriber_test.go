@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
@@ -161,6 +163,36 @@ func TestSubscriberInAGroupGoesOnWhereItCommitted(t *testing.T) {
 	}
 	w.write(kgo.TryCommit, event(t, "video/raw", 3, graph.New))
 	wantEvents(t, pollN(t, testSubscriber(t, opts), 1), `video/raw {"video_id":3} NEW`)
+}
+
+// A group that throws its member out, as one does whose coordinator is lost, is joined again; one that will not have it is
+// an error.
+func TestSubscriberJoinsItsGroupAgain(t *testing.T) {
+	b := testBroker(t, "")
+	cluster := b.Cluster()
+	g := testGraph(t, videoGraph)
+	testTopics(t, cluster, "", g)
+	if _, err := testGraphLog(t, cluster).Publish(testContext(t), g); err != nil {
+		t.Fatal(err)
+	}
+	w := newEventWriter(t, cluster)
+	w.write(kgo.TryCommit, event(t, "video/raw", 1, graph.Stale))
+	refuse := func(why *kerr.Error) {
+		b.cluster.ControlKey(kmsg.JoinGroup.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			answer := kmsg.NewPtrJoinGroupResponse()
+			answer.Version, answer.ErrorCode = req.GetVersion(), why.Code
+			return answer, nil, true
+		})
+	}
+	refuse(kerr.UnknownServerError)
+	s := testSubscriber(t, SubscriberOptions{Cluster: cluster, Group: "workers"})
+	wantEvents(t, pollN(t, s, 1), `video/raw {"video_id":1} STALE`)
+
+	refuse(kerr.GroupAuthorizationFailed)
+	s = testSubscriber(t, SubscriberOptions{Cluster: cluster, Group: "others"})
+	if _, err := s.Poll(testContext(t)); !errors.Is(err, kerr.GroupAuthorizationFailed) || !strings.Contains(err.Error(), "join group others") {
+		t.Errorf("a group that refuses: %v", err)
+	}
 }
 
 // A feature that comes later is read from its beginning, whatever the start of the others.

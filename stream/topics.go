@@ -174,8 +174,8 @@ func createFault(r kadm.CreateTopicResponse, s topicSettings) string {
 	return r.Err.Error() + detail + advice
 }
 
-// await returns when every one of the topics has a leader for each partition: a broker answers a
-// creation before it can serve the topic.
+// await returns when every one of the topics has a leader for each partition, and every broker knows it: a broker
+// answers a creation before it can serve the topic, and the others learn of it later still.
 func (t *Topics) await(ctx context.Context, topics []string) error {
 	if len(topics) == 0 {
 		return nil
@@ -206,14 +206,22 @@ func (t *Topics) await(ctx context.Context, topics []string) error {
 
 // leaderless says which partition cannot be used yet.
 func (t *Topics) leaderless(ctx context.Context, topics []string) error {
-	meta, err := fetchTopics(ctx, t.client, topics)
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = []kmsg.MetadataRequestTopic{} // none: which brokers there are
+	response, err := request.RequestWith(ctx, t.client)
 	if err != nil {
-		return err
+		return fmt.Errorf("ask for the brokers: %w", err)
 	}
-	for _, topic := range topics {
-		for _, p := range meta[topic].Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, err)
+	for _, b := range response.Brokers {
+		meta, err := fetchTopics(ctx, t.client.Broker(int(b.NodeID)), topics)
+		if err != nil {
+			return fmt.Errorf("broker %d: %w", b.NodeID, err)
+		}
+		for _, topic := range topics {
+			for _, p := range meta[topic].Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return fmt.Errorf("broker %d: topic %s, partition %d: %w", b.NodeID, topic, p.Partition, err)
+				}
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (w *Words) Compare(got map[AnswerKey]*Said, want map[AnswerKey]*Answer) (co
 			faults = append(faults, fmt.Errorf("E5: %s %s\n   got %v\n  want %s", k.Feature, k.Key, s, a.Content()))
 			continue
 		}
-		if err := w.check(k, a, s); err != nil {
+		if err := w.Check(k, a, s); err != nil {
 			faults = append(faults, err)
 		}
 		if names, values, err := graph.ParseKeyJSON([]byte(k.Key)); err != nil || !slices.Equal(names, a.Names) || !slices.Equal(values, a.Values) {
@@ -61,9 +61,9 @@ func (w *Words) Compare(got map[AnswerKey]*Said, want map[AnswerKey]*Answer) (co
 	return compared, errors.Join(faults[:min(len(faults), maxFaults)]...)
 }
 
-// check holds the id of work against all ids so far (E3): one id is of equal work, and equal work
+// Check holds the id of work against all ids so far (E3): one id is of equal work, and equal work
 // has one id, whatever a push does to ids, edges and the columns of the join.
-func (w *Words) check(k AnswerKey, a *Answer, s *Said) error {
+func (w *Words) Check(k AnswerKey, a *Answer, s *Said) error {
 	if !a.Status.Work() {
 		return nil
 	}

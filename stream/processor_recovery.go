@@ -32,6 +32,7 @@ type recovery struct {
 	next     map[task]int64 // the first request that each has not done
 	reader   state.ReadCloser
 	limit    state.Limit
+	read     int64 // records
 }
 
 // recover brings tasks to life, under the newest graph: whoever had them before may have known a newer one than we,
@@ -73,7 +74,7 @@ func (p *Processor) recover(ctx context.Context, tasks []task) (err error) {
 	}
 	p.more = true
 	p.show()
-	p.o.Log.Info("tasks are recovered", "tasks", len(wanted), "rebuilt", len(r.fresh), "took", p.clock.Now().Sub(start))
+	p.o.Log.Info("tasks are recovered", "tasks", len(wanted), "rebuilt", len(r.fresh), "records", r.read, "took", p.clock.Now().Sub(start))
 	return nil
 }
 
@@ -230,6 +231,7 @@ func (r *recovery) record(t task, rebuild bool) (record taskRecord, err error) {
 // take gives one record to the tasks that it is news for.
 func (r *recovery) take(ctx context.Context, record *kgo.Record) error {
 	p := r.p
+	r.read++
 	if feature, ok := r.features[record.Topic]; ok {
 		t := task{p.o.Namespace.Rows(), record.Partition}
 		if begin, ok := r.records[t]; ok && record.Offset >= begin.logs.get(record.Topic, record.Partition) {

@@ -55,9 +55,14 @@ type ProcessorOptions struct {
 
 // Hooks are told what a Processor does. Every func may be nil, and must not block.
 type Hooks struct {
-	OnEpoch    func(EpochStats)
+	OnEpoch func(EpochStats)
+
+	// OnRecovering says that so many tasks begin to recover, and 0 when they have, or have failed to.
+	OnRecovering func(tasks int)
+	// OnRecovery says how far a log is read meanwhile: first with the position where that begins.
 	OnRecovery func(topic string, partition int32, position, end int64)
-	OnGraph    func(number int64)
+
+	OnGraph func(number int64)
 }
 
 // EpochStats counts what one committed epoch did.

@@ -63,6 +63,10 @@ func (p *Processor) recover(ctx context.Context, tasks []task) (err error) {
 	if len(wanted) == 0 {
 		return nil
 	}
+	if recovering := p.o.Hooks.OnRecovering; recovering != nil {
+		recovering(len(wanted))
+		defer recovering(0)
+	}
 	r := &recovery{p: p, tasks: wanted, records: map[task]taskRecord{}, fresh: map[task]bool{}, limit: writeLimit(p.store)}
 	err = r.run(ctx, false)
 	if errors.Is(err, ErrOffsetBeyondEnd) {

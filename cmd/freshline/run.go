@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/freshline/freshline/stream"
+	"github.com/freshline/freshline/stream/httpapi"
 )
 
 const runLong = `Read the samples and the graph from Kafka, and keep the staleness topics up to date, until interrupted.
@@ -34,9 +36,11 @@ func (c *cli) newRunCommand() *cobra.Command {
 }
 
 // logger logs to standard error.
-func (c *cli) logger() *slog.Logger {
+func (c *cli) logger() *slog.Logger { return c.loggerTo(c.stderr) }
+
+func (c *cli) loggerTo(w io.Writer) *slog.Logger {
 	level, _ := parseLevel(c.text("log_level")) // resolve has checked it
-	return slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // process runs a processor until ctx is done, which is no error.
@@ -45,15 +49,24 @@ func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string)
 	if err != nil {
 		return err
 	}
-	log := c.logger()
+	program := readVersion()
+	metrics := httpapi.NewMetrics(program.Version, program.Revision)
+	showing := &recoveryLine{cli: c, recovery: metrics.Recovery}
+	log := c.loggerTo(showing)
 	cluster.Log = log
 	api, err := c.listenAPI()
 	if err != nil {
 		return err
 	}
+	hooks := metrics.Hooks()
+	counted := hooks.OnRecovering
+	hooks.OnRecovering = func(tasks int) {
+		counted(tasks)
+		showing.onRecovering(tasks)
+	}
 	p, err := stream.NewProcessor(stream.ProcessorOptions{
 		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"), APIAddress: api.address,
-		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log,
+		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log, Hooks: hooks,
 	})
 	if err != nil {
 		api.close()
@@ -64,15 +77,18 @@ func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string)
 	beside.Go(func() {
 		select {
 		case <-p.Ready():
-			fmt.Fprintf(c.stderr, "freshline is ready: namespace %s on %s%s\n", c.namespace(), strings.Join(cluster.Brokers, ", "), api.said())
+			fmt.Fprintf(showing, "freshline is ready: namespace %s on %s%s\n", c.namespace(), strings.Join(cluster.Brokers, ", "), api.said())
 		case <-running.Done():
 		}
 	})
 	beside.Go(func() {
-		if err := api.run(running, p, log); err != nil {
+		if err := api.run(running, p, metrics, log); err != nil {
 			stop(err)
 		}
 	})
+	if !c.terminal.err {
+		beside.Go(func() { logRecovery(running, metrics.Recovery, log) })
+	}
 	err = p.Run(running)
 	if cause := context.Cause(running); err == nil && cause != nil && ctx.Err() == nil {
 		err = cause

@@ -32,6 +32,9 @@ type ProcessorOptions struct {
 	// id of another takes its place. Default: the host name.
 	InstanceID string
 
+	// OnStop says what becomes of the tasks when ctx ends. Default StopLeave: others take them over at once.
+	OnStop StopMode
+
 	// APIAddress is where this process answers questions, host:port: it is told to the group, so that others
 	// find it. Default: nowhere.
 	APIAddress string
@@ -105,6 +108,9 @@ func (o *ProcessorOptions) check() error {
 			return errors.New("the host has no name; give this process a name with --instance-id")
 		}
 		o.InstanceID = host
+	}
+	if err := o.OnStop.Validate(); err != nil {
+		return fmt.Errorf("OnStop: %w", err)
 	}
 	if o.CommitInterval == 0 {
 		o.CommitInterval = defaultCommitInterval
@@ -273,7 +279,7 @@ func endedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// leave leaves the group, so that others go on at once.
+// leave leaves the group, so that others go on at once, or does not (OnStop).
 func (p *Processor) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -18,7 +18,8 @@ import (
 const runLong = `Read the samples and the graph from Kafka, and keep the staleness topics up to date, until interrupted.
 
 Kafka 4.0 or later. Start as many processes with the same namespace as you like, each with an instance id of its own:
-they share the work. State can be lost at any time: it is rebuilt from Kafka. The line "freshline is ready" on
+they share the work. One that is stopped leaves its share to the others at once, or, with --on-stop stay, finds it again
+when it starts with the same instance id within 20 s. State can be lost at any time: it is rebuilt from Kafka. The line "freshline is ready" on
 standard error says that the state is read.`
 
 func (c *cli) newRunCommand() *cobra.Command {
@@ -31,8 +32,9 @@ func (c *cli) newRunCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.process(cmd.Context(), cluster, c.text("state"))
-	}, append([]string{"state", "instance_id", "commit_interval", "hold", "log_level", "http", "http_advertise"}, recordSettings...)...)
+		stop, _ := stream.ParseStopMode(c.text("on_stop")) // resolve has checked it
+		return c.process(cmd.Context(), cluster, c.text("state"), stop)
+	}, append([]string{"state", "instance_id", "on_stop", "commit_interval", "hold", "log_level", "http", "http_advertise"}, recordSettings...)...)
 }
 
 // logger logs to standard error.
@@ -44,7 +46,7 @@ func (c *cli) loggerTo(w io.Writer) *slog.Logger {
 }
 
 // process runs a processor until ctx is done, which is no error.
-func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string) error {
+func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string, onStop stream.StopMode) error {
 	registry, err := c.registry()
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func (c *cli) process(ctx context.Context, cluster stream.Cluster, state string)
 		showing.onRecovering(tasks)
 	}
 	p, err := stream.NewProcessor(stream.ProcessorOptions{
-		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"), APIAddress: api.address,
+		Cluster: cluster, Namespace: c.namespace(), StateDir: state, InstanceID: c.text("instance_id"), OnStop: onStop, APIAddress: api.address,
 		CommitInterval: c.duration("commit_interval"), Hold: c.duration("hold"), Registry: registry, Log: log, Hooks: hooks,
 	})
 	if err != nil {

@@ -147,17 +147,25 @@ func (l *load) awaitDrained(ctx context.Context) error {
 }
 
 // said counts the records that have ever been produced to the staleness topics, tombstones among them.
-func (l *load) said(ctx context.Context) (n int64, err error) {
-	client, err := stream.Connect(ctx, l.cluster, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
+func (l *load) said(ctx context.Context) (int, error) {
 	var topics []string
 	for _, feature := range []graph.FeatureKey{"video/raw", "video/chunk", "video/faces"} {
 		topics = append(topics, l.ns.Staleness(feature))
 	}
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topics...)
+	return l.read(ctx, topics...)
+}
+
+// read reads topics from their starts to their ends, and counts the committed records.
+func (l *load) read(ctx context.Context, topics ...string) (n int, err error) {
+	client, err := stream.Connect(ctx, l.cluster)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -109,20 +108,18 @@ func timeRestarts(ctx context.Context, t *testing.T, l *load, p *process) restar
 	}
 	defer events.Close()
 	var all []restartTimes
-	seen := map[string]int{}
 	for n := range timedRestarts {
 		key := fmt.Sprintf(`{"video_id":%d}`, n)
 		err := errors.Join(p.kill(), l.putVideo(ctx, producer, n, fmt.Sprintf("again-%d", time.Now().UnixNano())), producer.Flush(ctx))
 		began := time.Now()
 		err = errors.Join(err, p.start())
 		if err == nil {
-			err = awaitSeen(ctx, events, seen, "an event of "+key, func() bool { return seen[key] > 0 })
+			err = awaitSince(ctx, events, key, began)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		times := restartTimes{event: time.Since(began)}
-		clear(seen)
 		if times.assigned, err = p.logged(began, assignedLine); err == nil {
 			times.recovered, err = p.logged(began, recoveredLine)
 		}
@@ -153,6 +150,24 @@ func medianOf(all []restartTimes, of func(restartTimes) time.Duration) time.Dura
 	return list[len(list)/2]
 }
 
+// awaitSince waits for an event of a key that was written after a time.
+func awaitSince(ctx context.Context, events *stream.Subscriber, key string, began time.Time) error {
+	for {
+		list, err := events.Poll(ctx)
+		if err != nil {
+			return fmt.Errorf("wait for an event of %s: %w", key, err)
+		}
+		for _, e := range list {
+			if e.Err != nil {
+				return e.Err
+			}
+			if string(e.Key) == key && e.Timestamp.After(began) {
+				return nil
+			}
+		}
+	}
+}
+
 // rebuild loses the state, and wants nothing to be said that was said before.
 func rebuild(ctx context.Context, t *testing.T, l *load, p *process) {
 	t.Helper()
@@ -175,11 +190,11 @@ func rebuild(ctx context.Context, t *testing.T, l *load, p *process) {
 	if after != before {
 		t.Errorf("the rebuild said %d things, want none: all had been said", after-before)
 	}
-	read := "?"
-	if m := regexp.MustCompile(recoveredLine + `.* records=(\S+) .*`).FindStringSubmatch(p.lifeWritten()); m != nil {
-		read = m[1]
+	_, _, records := recoveries(p.lifeWritten())
+	if records < l.samples() {
+		t.Errorf("the rebuild has read %d records of %d samples", records, l.samples())
 	}
-	t.Logf("%d samples, state lost: ready after %s, all evaluated after %s; %s records read", l.samples(), round(took), round(drained), read)
+	t.Logf("%d samples, state lost: ready after %s, %.0f records a second; all evaluated after %s", l.samples(), round(took), float64(records)/took.Seconds(), round(drained))
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

@@ -111,6 +111,8 @@ var mutants = []mutant{
 		"record(t).logs.set(topic, partition, offset+1)", "record(t).logs.set(topic, partition, offset+3)", deployments},
 	{"a graph does not wait for what was written before it", "stream/processor_graph.go",
 		"	if err := p.setTargets(ctx); err != nil {", "	if err := error(nil); err != nil {", deployments},
+	{"an error of a partition that comes when the wait is over is passed over", "stream/processor_loop.go",
+		"	case len(faults) > 0: //", "	case len(faults) > 0 && pollCtx.Err() == nil: //", deployments},
 	{"recovery reads to the last stable offset", "stream/logreader_offsets.go",
 		"		req.ReplicaID, req.IsolationLevel = -1, 0", "		req.ReplicaID, req.IsolationLevel = -1, 1", logs},
 	{"offsets are read while they are about to change", "stream/logreader_offsets.go",

@@ -38,6 +38,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newDevCommand(),
 		c.newGraphCommand(),
 		c.newTopicsCommand(),
+		c.newResetCommand(),
 		c.newSchemaCommand(),
 		c.newPutCommand(),
 		c.newWatchCommand(),

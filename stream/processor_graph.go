@@ -36,11 +36,7 @@ func (p *Processor) takeGraphs(ctx context.Context, pushes []Push) error {
 		}
 		p.history, changed = next, true
 		p.pushed[push.Number] = push.Time
-		for topic, n := range push.Samples {
-			if _, ok := p.counted[topic]; !ok {
-				p.counted[topic] = n // the first word on a topic counts: its samples lie by it
-			}
-		}
+		push.count(p.counted)
 	}
 	p.behind = p.behind || changed
 	if !p.behind {

@@ -24,6 +24,16 @@ type Push struct {
 // headerPartitions begins the headers of a push that say how many partitions sample topics had.
 const headerPartitions = "freshline_partitions/"
 
+// count adds what the push says of the partitions of sample topics: of each the first word counts, as its samples lie
+// by it.
+func (p *Push) count(counted map[string]int32) {
+	for topic, n := range p.Samples {
+		if _, ok := counted[topic]; !ok {
+			counted[topic] = n
+		}
+	}
+}
+
 func readPush(r *kgo.Record) Push {
 	p := Push{Number: r.Offset, Time: r.Timestamp, ID: string(r.Key)}
 	for _, h := range r.Headers {

@@ -39,6 +39,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newGraphCommand(),
 		c.newTopicsCommand(),
 		c.newResetCommand(),
+		c.newDoctorCommand(),
 		c.newSchemaCommand(),
 		c.newPutCommand(),
 		c.newWatchCommand(),

@@ -40,6 +40,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		c.newTopicsCommand(),
 		c.newResetCommand(),
 		c.newDoctorCommand(),
+		c.newVerifyCommand(),
 		c.newSchemaCommand(),
 		c.newPutCommand(),
 		c.newWatchCommand(),

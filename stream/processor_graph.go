@@ -74,7 +74,7 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 	}
 	for name := range p.wanted {
 		if was, is := p.counted[name], counts[name]; was != 0 && is != was {
-			return fmt.Errorf("topic %s had %d partitions when its feature was published and has %d: samples written since lie in other partitions than before, and would be counted twice; write to a topic of its own (topic: in the graph) with the number of partitions that you want", name, was, is)
+			return fmt.Errorf("topic %s had %d partitions when its feature was published and has %d: samples written since lie in other partitions than before, and would be counted twice; take over the new number with `freshline topics accept FEATURE`, or write to a topic of its own (topic: in the graph) with the number of partitions that you want", name, was, is)
 		}
 	}
 	if err := p.setTargets(ctx); err != nil {

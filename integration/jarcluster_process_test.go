@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -135,18 +134,11 @@ func (c *JarCluster) Kill(n int) {
 // Start starts a broker that was killed. It does not wait for it: Await does.
 func (c *JarCluster) Start(n int) error { return c.launch(n) }
 
-// Pause stops a broker by SIGSTOP, and Resume lets it go on.
-func (c *JarCluster) Pause(n int) error { return c.signal(n, syscall.SIGSTOP) }
+// Pause freezes a broker, and Resume lets it go on.
+func (c *JarCluster) Pause(n int) error { return Freeze(c.nodes[n].cmd) }
 
 // Resume ends a Pause.
-func (c *JarCluster) Resume(n int) error { return c.signal(n, syscall.SIGCONT) }
-
-func (c *JarCluster) signal(n int, s syscall.Signal) error {
-	if err := syscall.Kill(-c.nodes[n].cmd.Process.Pid, s); err != nil {
-		return fmt.Errorf("send %s to node %d: %w", s, n, err)
-	}
-	return nil
-}
+func (c *JarCluster) Resume(n int) error { return Thaw(c.nodes[n].cmd) }
 
 // Await waits until every broker answers and knows all, and every partition has all of its replicas in sync.
 func (c *JarCluster) Await(ctx context.Context) error {

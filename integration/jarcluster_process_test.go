@@ -39,13 +39,25 @@ type jarNode struct {
 	ended <-chan struct{}
 }
 
-// StartJarCluster starts a cluster that Close ends and deletes. The brokers also listen where SideBrokers says, and
-// send the clients that come there to the addresses side, one for each, whose ports follow each other.
-func StartJarCluster(ctx context.Context, side int) (*JarCluster, error) {
-	lib, err := fetchJars(ctx)
-	if err != nil {
-		return nil, err
+// FetchJars fetches what a JarCluster runs, unless it is cached, and returns its folder.
+var FetchJars = fetchJars
+
+// StartJarCluster starts a cluster of the jars in a folder, which Close ends and deletes. The brokers also listen where
+// SideBrokers says, and send the clients that come there to the ports side, one for each, which follow each other.
+func StartJarCluster(ctx context.Context, lib string, side int) (*JarCluster, error) {
+	for try := 1; ; try++ {
+		c, err := startJarCluster(ctx, lib, side)
+		if err == nil {
+			return c, nil
+		}
+		err = fmt.Errorf("start %d brokers from jars: %w", JarNodes, err)
+		if try == portTries || !portTaken(err) {
+			return nil, err
+		}
 	}
+}
+
+func startJarCluster(ctx context.Context, lib string, side int) (_ *JarCluster, err error) {
 	c := &JarCluster{}
 	if c.port, err = FreeBlock(3 * JarNodes); err != nil {
 		return nil, err
@@ -67,7 +79,7 @@ func StartJarCluster(ctx context.Context, side int) (*JarCluster, error) {
 		err = c.Await(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %d brokers from jars: %w", JarNodes, err), c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }

@@ -19,6 +19,9 @@ const (
 	maxFailureMessage = 12 << 10
 )
 
+// eventIDBytes is the size of an event id (E3), of which the text has two digits a byte.
+const eventIDBytes = 16
+
 // FailureLog writes the topic of what workers could not do (S12). A record has the key of the work
 // behind that of its feature, and lies in the partition of the staleness record; the newest of a key
 // counts, and a tombstone takes back what was said of it. Safe for concurrent use.
@@ -53,7 +56,7 @@ func FailureKey(feature graph.FeatureKey, key []byte) []byte {
 func (l *FailureLog) Fail(ctx context.Context, partition int32, failure schema.Failure) error {
 	id, err := hex.DecodeString(failure.EventID)
 	switch {
-	case err != nil || len(id) != 16:
+	case err != nil || len(id) != eventIDBytes:
 		return fmt.Errorf("failure of %s %s: event id %.40q is not 32 hexadecimal digits; copy the event_id of the staleness record", failure.Feature, failure.Key, failure.EventID)
 	case failure.Attempt < 1:
 		return fmt.Errorf("failure of %s %s: attempt %d is below 1", failure.Feature, failure.Key, failure.Attempt)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,6 +28,7 @@ type Job struct {
 	worker  *Worker
 
 	writes sync.WaitGroup // records that are on their way
+	wrote  atomic.Bool    // there were any
 
 	mu       sync.Mutex
 	lost     error               // the first record that was not written
@@ -83,7 +85,7 @@ func (j *Job) Put(ctx context.Context, sample Sample) error {
 		sample.FeatureVersion = &j.Staleness.FeatureVersion
 	}
 	if !j.expands {
-		return j.worker.producer.put(ctx, j.Feature, sample, j)
+		return j.heard(ctx, j.worker.producer.put(ctx, j.Feature, sample, j))
 	}
 	if sample.Children != nil {
 		return fmt.Errorf("put a sample of %s: Children is set; the worker writes the group record itself", j.Feature)
@@ -91,13 +93,13 @@ func (j *Job) Put(ctx context.Context, sample Sample) error {
 	if err := j.count(sample); err != nil {
 		return err
 	}
-	if err := j.worker.producer.put(ctx, j.Feature, sample, j); err != nil {
+	if err := j.heard(ctx, j.worker.producer.put(ctx, j.Feature, sample, j)); err != nil {
 		return err
 	}
 	// A group that does not become complete although it was written whole has copies of its
 	// samples where other producers put them, which may count instead (R2).
 	if slices.Contains(j.Staleness.Causes, graph.Incomplete.Texts()[0]) {
-		return j.worker.producer.removeCopy(ctx, j.Feature, sample, j)
+		return j.heard(ctx, j.worker.producer.removeCopy(ctx, j.Feature, sample, j))
 	}
 	return nil
 }
@@ -162,8 +164,9 @@ func (j *Job) count(sample Sample) error {
 	return nil
 }
 
-// Finish says that an expansion has no more children than were put. It is needed where there are
-// none, since a handler that puts nothing may have forgotten to. Elsewhere the handler's return does.
+// Finish says that the work is done with what was put, of an expansion that it has no more children. It is needed
+// where nothing was put, since a handler that puts nothing may have forgotten to: an expansion without children, or
+// a sample that is written by other means. Elsewhere the handler's return does.
 func (j *Job) Finish() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -181,7 +184,20 @@ func (j *Job) Delete(ctx context.Context, ids map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("delete a sample of %s: %w", j.Feature, err)
 	}
-	return j.worker.producer.remove(ctx, j.Feature, columns, j)
+	return j.heard(ctx, j.worker.producer.remove(ctx, j.Feature, columns, j))
+}
+
+// heard notes an error of Kafka or of the schema registry. It says nothing of the work, whatever the handler makes of
+// it: the worker ends, and the job is offered again to who comes next.
+func (j *Job) heard(ctx context.Context, err error) error {
+	if errors.Is(away(ctx, err), errAway) || errors.Is(err, schema.ErrUnavailable) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if j.lost == nil {
+			j.lost = err
+		}
+	}
+	return err
 }
 
 // Fail says that the work cannot be done (S12): it is FAILED, with the error, until somebody takes
@@ -205,7 +221,10 @@ func (j *Job) failed() bool {
 }
 
 // begin and end hear what becomes of the records of the job.
-func (j *Job) begin() { j.writes.Add(1) }
+func (j *Job) begin() {
+	j.wrote.Store(true)
+	j.writes.Add(1)
+}
 
 func (j *Job) end(r *kgo.Record, err error) {
 	if err != nil {
@@ -225,7 +244,10 @@ func (j *Job) settle(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case j.failed() || !j.expands:
+	case j.failed():
+	case !j.expands && !j.wrote.Load() && !j.finished:
+		j.Fail(&WorkError{Type: "NoAnswer", Err: errors.New("the handler wrote nothing: call Job.Put, or Job.Finish where it is written by other means, or return an error")})
+	case !j.expands:
 	case len(j.children) == 0 && !j.finished:
 		j.Fail(&WorkError{Type: "NoAnswer", Err: errors.New("the handler put no child, and did not say that there is none: call Job.Finish, or return an error")})
 	default:

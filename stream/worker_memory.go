@@ -3,10 +3,12 @@ package stream
 import "time"
 
 // workMemory remembers which work was answered a moment ago: the processor may say it once more, in
-// other words, before it has seen the answer. It also counts attempts. It is bounded, and forgets
+// other words, before it has seen the answer. That waits for as long as the processor may take, and is
+// done again unless it is taken back meanwhile. It also counts attempts. It is bounded, and forgets
 // the oldest first.
 type workMemory struct {
 	limit int
+	now   func() time.Time
 	known map[string]workDone
 	order []string
 }
@@ -14,7 +16,7 @@ type workMemory struct {
 // workDone is what was heard last of a key.
 type workDone struct {
 	eventID string
-	until   time.Time // so long the same work is not offered again; zero: it is
+	until   time.Time // so long the same work waits; zero: it does not
 	attempt int32     // of the last failure
 }
 
@@ -38,7 +40,7 @@ func (m *workMemory) answered(key, eventID string) {
 	if d.eventID != eventID {
 		d.attempt = 0
 	}
-	d.eventID, d.until = eventID, time.Now().Add(memoryLife)
+	d.eventID, d.until = eventID, m.now().Add(memoryLife)
 	m.put(key, d)
 }
 
@@ -51,11 +53,11 @@ func (m *workMemory) hear(key string, e Event) {
 	}
 }
 
-// offered reports whether work that comes was just answered, and else which attempt it is.
-func (m *workMemory) offered(key, eventID string) (again bool, attempt int32) {
+// offered says which attempt work is that comes, and from when on it may be done.
+func (m *workMemory) offered(key, eventID string) (from time.Time, attempt int32) {
 	d, ok := m.known[key]
 	if !ok || d.eventID != eventID {
-		return false, 1
+		return time.Time{}, 1
 	}
-	return time.Now().Before(d.until), d.attempt + 1
+	return d.until, max(d.attempt, d.attempt+1) // also where it is the greatest number
 }

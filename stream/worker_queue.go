@@ -2,6 +2,7 @@ package stream
 
 import (
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -35,6 +36,7 @@ type workItem struct {
 	event   Event
 	remove  bool // the sample is to be deleted; else the handler has work
 	attempt int32
+	from    time.Time // it is not to be done before
 }
 
 // maxQueueBytes bounds the events that wait: most have some hundred bytes, those that list many inputs
@@ -47,7 +49,7 @@ const maxRemovals = 1000
 func newWorkQueue(limit int) *workQueue {
 	return &workQueue{
 		limit: limit, lanes: map[string]*workLane{}, where: map[string]*workLane{}, read: map[logPartitionName]int64{},
-		memory: workMemory{limit: limit, known: map[string]workDone{}},
+		memory: workMemory{limit: limit, now: time.Now, known: map[string]workDone{}},
 	}
 }
 
@@ -84,10 +86,7 @@ func (q *workQueue) take(e Event, item *workItem) {
 		return
 	}
 	if !item.remove {
-		var again bool
-		if again, item.attempt = q.memory.offered(key, id); again {
-			return
-		}
+		item.from, item.attempt = q.memory.offered(key, id)
 	}
 	lane := q.lanes[item.lane]
 	if lane == nil {
@@ -151,10 +150,12 @@ func (q *workQueue) hold(behind map[logPartitionName]bool) { q.behind = behind }
 func (q *workQueue) full() bool { return q.size >= q.limit || q.bytes >= maxQueueBytes }
 
 // next hands out what is to be done next: one job, or deletions. Nil: nothing can be done now. What
-// waits in a partition that has not been read to its end is held back, unless the queue is full.
+// waits in a partition that has not been read to its end is held back, unless the queue is full, and work that was
+// answered a moment ago until the processor has had time to see that.
 func (q *workQueue) next() (*workLane, []*workItem) {
+	now := q.memory.now()
 	for at, lane := range q.order {
-		if lane.running != nil || (q.behind[partitionOf(lane.waiting[0].event)] && !q.full()) {
+		if lane.running != nil || now.Before(lane.waiting[0].from) || (q.behind[partitionOf(lane.waiting[0].event)] && !q.full()) {
 			continue
 		}
 		n := 1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
@@ -38,6 +39,9 @@ func TestWorkQueue(t *testing.T) {
 		{"a trigger while work runs may be taken back", "A=1 next A=2 A done.A next", "A1 -"},
 		{"the same work in other words is no more work", "A=1 next A=1 done.A next", "A1 -"},
 		{"nor when it comes after the answer", "A=1 next done.A A=1 next", "A1 -"},
+		{"unless the answer changes nothing", "A=1 next done.A A=1 next minute next", "A1 - A1"},
+		{"or it is taken back in time", "A=1 next done.A A=1 next A minute next", "A1 - -"},
+		{"until then it keeps its place", "A=1 next done.A A=1 B where", "A1 2"},
 		{"but when it comes back", "A=1 next done.A A A=1 next", "A1 A1"},
 		{"also when it was fresh while it ran", "A=1 next A done.A A=1 next", "A1 A1"},
 		{"or comes back while it runs", "A=1 next A A=1 done.A next", "A1 A1"},
@@ -52,6 +56,8 @@ func TestWorkQueue(t *testing.T) {
 		{"what has gone to another member is dropped", "A=1 B=1 next drop next where", "A1 - none"},
 	} {
 		q, events := newWorkQueue(100), &queueEvents{}
+		now := time.Unix(0, 0)
+		q.memory.now = func() time.Time { return now }
 		running := map[string]*workLane{}
 		var got []string
 		for _, step := range strings.Fields(c.script) {
@@ -77,6 +83,8 @@ func TestWorkQueue(t *testing.T) {
 			case "remove":
 				e := events.of(key, "9", graph.Orphaned)
 				q.take(e, &workItem{event: e, lane: key, remove: true})
+			case "minute":
+				now = now.Add(memoryLife)
 			case "hold":
 				q.hold(map[logPartitionName]bool{{"t", 0}: true})
 			case "free":

@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,7 +27,9 @@ func work(t *testing.T, id int, eventID string, status graph.Status) *kgo.Record
 		return r
 	}
 	s := schema.Staleness{Feature: "video/raw", Scope: graph.ScopeSample, Status: status, FeatureVersion: testGraph(t, videoGraph).Versions()["video/raw"].Feature}
-	s.EventID, s.Key = eventID, string(r.Key)
+	work := [eventIDBytes]byte{}
+	copy(work[:], eventID)
+	s.EventID, s.Key = hex.EncodeToString(work[:]), string(r.Key)
 	value, err := s.Append(nil, schema.StalenessSchema().Frame())
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +47,12 @@ type gate struct {
 func newGate() *gate { return &gate{make(chan string, 100), make(chan error, 100)} }
 
 func (g *gate) handle(ctx context.Context, job *Job) error {
-	g.began <- fmt.Sprintf("%s %s", job.Key, job.Staleness.EventID)
+	id, err := hex.DecodeString(job.Staleness.EventID)
+	if err != nil {
+		return err
+	}
+	g.began <- fmt.Sprintf("%s %s", job.Key, bytes.TrimRight(id, "\x00"))
+	job.Finish() // these jobs have nothing to write
 	select {
 	case err := <-g.let:
 		return err
@@ -294,5 +303,18 @@ func TestWorkerEndsWhereAnEventCannotBeRead(t *testing.T) {
 	}
 	if err := worker.Run(testContext(t)); err == nil || !strings.Contains(err.Error(), "topic freshline.staleness.video.raw, partition") {
 		t.Errorf("the worker ended with: %v", err)
+	}
+}
+
+// TestWorkerThatWritesNothing: work whose handler has forgotten to write is not lost without a word.
+func TestWorkerThatWritesNothing(t *testing.T) {
+	cluster := testDeployment(t, videoGraph)
+	w := newEventWriter(t, cluster)
+	w.write(kgo.TryCommit, work(t, 1, "a", graph.Stale))
+	runWorker(t, WorkerOptions{Cluster: cluster, Features: rawWork, Handle: func(context.Context, *Job) error { return nil }})
+	records := awaitFailures(t, cluster, "", 1)
+	f, err := schema.DecodeFailure(records[0].Value)
+	if err != nil || f.Type != "NoAnswer" || !strings.Contains(f.Message, "Job.Put") {
+		t.Errorf("the failure is %+v, %v", f, err)
 	}
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,10 @@ func (w *Worker) classify(ctx context.Context, e Event) (*workItem, error) {
 			return nil, nil
 		}
 	default:
+		return nil, nil
+	}
+	if id, err := hex.DecodeString(s.EventID); err != nil || len(id) != eventIDBytes {
+		w.log.Warn("an event is passed over: its event_id is not 32 hexadecimal digits", "feature", e.Feature, "key", string(e.Key), "event_id", s.EventID)
 		return nil, nil
 	}
 	f, names, values, err := w.planOf(ctx, e)

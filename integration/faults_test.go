@@ -111,8 +111,15 @@ func newFaultField(t *testing.T) *faultField {
 	if testing.Short() {
 		t.Skip("faults need a real Kafka, which -short does not look for")
 	}
-	f := &faultField{binary: freshlineBinary(t)}
 	ctx := deadline(t, 5*time.Minute)
+	lib, err := integration.FetchJars(ctx)
+	switch {
+	case err != nil && os.Getenv("FRESHLINE_TEST_KAFKA") == "required":
+		t.Fatal(err)
+	case err != nil:
+		t.Skipf("faults need three brokers of our own, from Maven Central's jars: %v", err)
+	}
+	f := &faultField{binary: freshlineBinary(t)}
 	side, err := integration.FreeBlock(integration.JarNodes)
 	if err == nil {
 		f.proxy, err = startProxy(side, integration.JarNodes, *faultsSeed)
@@ -121,11 +128,8 @@ func newFaultField(t *testing.T) *faultField {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.proxy.close)
-	if f.cluster, err = integration.StartJarCluster(ctx, side); err != nil {
-		if os.Getenv("FRESHLINE_TEST_KAFKA") == "required" {
-			t.Fatal(err)
-		}
-		t.Skipf("faults need three brokers of our own, from Maven Central's jars: %v", err)
+	if f.cluster, err = integration.StartJarCluster(ctx, lib, side); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := f.cluster.Close(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -40,13 +39,25 @@ type jarNode struct {
 	ended <-chan struct{}
 }
 
-// StartJarCluster starts a cluster that Close ends and deletes. The brokers also listen where SideBrokers says, and
-// send the clients that come there to the addresses side, one for each, whose ports follow each other.
-func StartJarCluster(ctx context.Context, side int) (*JarCluster, error) {
-	lib, err := fetchJars(ctx)
-	if err != nil {
-		return nil, err
+// FetchJars fetches what a JarCluster runs, unless it is cached, and returns its folder.
+var FetchJars = fetchJars
+
+// StartJarCluster starts a cluster of the jars in a folder, which Close ends and deletes. The brokers also listen where
+// SideBrokers says, and send the clients that come there to the ports side, one for each, which follow each other.
+func StartJarCluster(ctx context.Context, lib string, side int) (*JarCluster, error) {
+	for try := 1; ; try++ {
+		c, err := startJarCluster(ctx, lib, side)
+		if err == nil {
+			return c, nil
+		}
+		err = fmt.Errorf("start %d brokers from jars: %w", JarNodes, err)
+		if try == portTries || !portTaken(err) {
+			return nil, err
+		}
 	}
+}
+
+func startJarCluster(ctx context.Context, lib string, side int) (_ *JarCluster, err error) {
 	c := &JarCluster{}
 	if c.port, err = FreeBlock(3 * JarNodes); err != nil {
 		return nil, err
@@ -68,7 +79,7 @@ func StartJarCluster(ctx context.Context, side int) (*JarCluster, error) {
 		err = c.Await(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %d brokers from jars: %w", JarNodes, err), c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
@@ -135,18 +146,11 @@ func (c *JarCluster) Kill(n int) {
 // Start starts a broker that was killed. It does not wait for it: Await does.
 func (c *JarCluster) Start(n int) error { return c.launch(n) }
 
-// Pause stops a broker by SIGSTOP, and Resume lets it go on.
-func (c *JarCluster) Pause(n int) error { return c.signal(n, syscall.SIGSTOP) }
+// Pause freezes a broker, and Resume lets it go on.
+func (c *JarCluster) Pause(n int) error { return Freeze(c.nodes[n].cmd) }
 
 // Resume ends a Pause.
-func (c *JarCluster) Resume(n int) error { return c.signal(n, syscall.SIGCONT) }
-
-func (c *JarCluster) signal(n int, s syscall.Signal) error {
-	if err := syscall.Kill(-c.nodes[n].cmd.Process.Pid, s); err != nil {
-		return fmt.Errorf("send %s to node %d: %w", s, n, err)
-	}
-	return nil
-}
+func (c *JarCluster) Resume(n int) error { return Thaw(c.nodes[n].cmd) }
 
 // Await waits until every broker answers and knows all, and every partition has all of its replicas in sync.
 func (c *JarCluster) Await(ctx context.Context) error {

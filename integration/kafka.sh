@@ -3,7 +3,7 @@
 # Needs: bash, java >= 17, mvn (for `install` only), coreutils, ps.
 #
 #   kafka.sh install DIR                          fetch the jars into DIR/lib
-#   kafka.sh start   DIR [--nodes 1|3] [--port P] [--controller-port C] [--side-port S --side-advertised A] [--set key=value]...
+#   kafka.sh start   DIR [--nodes 1|3] [--port P] [--controller-port C] [--side-port S --side-advertised A] [--set k=v]...
 #   kafka.sh run     DIR [--node NODE] [FLAGS of start]   one node in the foreground: this process becomes the broker
 #   kafka.sh stop    DIR                          graceful stop of every node
 #   kafka.sh status  DIR                          exit 0 if every node answers, 3 if none runs, 4 if only some do
@@ -16,8 +16,7 @@
 #   kafka.sh tool    DIR NAME [ARGS...]           run a Kafka tool: topics, features, groups, ... or a class name
 #
 # Ports: brokers listen on P .. P+N-1, controllers on C .. C+N-1 (default C = P+N), all on 127.0.0.1.
-# With --side-port the brokers also listen on S .. S+N-1 and send the clients that come there to A .. A+N-1: whoever
-# listens there and passes all on to S sees what clients and brokers say to each other.
+# With --side-port they also listen on S .. S+N-1, and send whoever comes there to A .. A+N-1: to a proxy before S.
 # Nodes are numbered from 1. `start` on an existing DIR needs no flags: it goes on with what DIR was formatted for.
 # --set is kept for later starts, until the next --set or wipe. min.insync.replicas is fixed when DIR is formatted
 # (the ELR feature makes it a cluster setting): set it in the first start, or later with `tool DIR configs`.
@@ -52,8 +51,7 @@ need_lib() { [ -f "$DIR/lib/.stamp" ] || die "no jars in $DIR/lib: run '$SELF in
 
 # The cluster's shape, written once when DIR is formatted: NODES, PORT, CPORT, SPORT, SADV, CLUSTER_ID, DIR_IDS.
 load_cluster() {
-  SPORT="" SADV=""
-  [ -f "$DIR/cluster.conf" ] || return 1
+  SPORT="" SADV=""; [ -f "$DIR/cluster.conf" ] || return 1
   # shellcheck disable=SC1091
   . "$DIR/cluster.conf"
 }
@@ -195,9 +193,7 @@ EOF
 write_props() {
   local d isr=1 boot="" i side="" sideadv="" sidemap=""
   d=$(node_dir "$1")
-  if [ -n "$SPORT" ]; then
-    side=",SIDE://$HOST:$((SPORT + $1 - 1))" sideadv=",SIDE://$HOST:$((SADV + $1 - 1))" sidemap=",SIDE:PLAINTEXT"
-  fi
+  [ -z "$SPORT" ] || side=",SIDE://$HOST:$((SPORT + $1 - 1))" sideadv=",SIDE://$HOST:$((SADV + $1 - 1))" sidemap=",SIDE:PLAINTEXT"
   [ "$NODES" -lt 3 ] || isr=2
   for i in $(all_nodes); do boot="$boot${boot:+,}$HOST:$(ctrl_port "$i")"; done
   cat <<EOF
@@ -282,8 +278,8 @@ settle_cluster() {
       --nodes) nodes=${2:?--nodes needs a value}; shift 2;;
       --port) port=${2:?--port needs a value}; shift 2;;
       --controller-port) cport=${2:?--controller-port needs a value}; shift 2;;
-      --side-port) sport=${2:?--side-port needs a value}; shift 2;;
-      --side-advertised) sadv=${2:?--side-advertised needs a value}; shift 2;;
+      --side-port) sport=${2:?needs a value}; shift 2;;
+      --side-advertised) sadv=${2:?needs a value}; shift 2;;
       --set) case ${2:-} in *=*) sets="$sets$2"$'\n';; *) die "--set needs key=value";; esac; shift 2;;
       *) die "start: unknown argument '$1'";;
     esac
@@ -315,10 +311,7 @@ settle_cluster() {
   [ "$RUNNING" -eq 0 ] || [ -z "$sets" ] || die "--set takes effect at a start of the whole cluster: stop it first"
   cat > "$DIR/cluster.conf" <<EOF
 NODES=$NODES
-PORT=$PORT
-CPORT=$CPORT
-SPORT=$SPORT
-SADV=$SADV
+PORT=$PORT CPORT=$CPORT SPORT=$SPORT SADV=$SADV
 CLUSTER_ID=$CLUSTER_ID
 DIR_IDS="$DIR_IDS"
 EOF

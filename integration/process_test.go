@@ -188,17 +188,10 @@ func (p *process) running() bool {
 	}
 }
 
-// pause stops the process by SIGSTOP: it knows nothing of the time that passes until resume.
-func (p *process) pause() error { return p.signal(syscall.SIGSTOP) }
+// pause freezes the process; resume lets it go on.
+func (p *process) pause() error { return integration.Freeze(p.life.cmd) }
 
-func (p *process) resume() error { return p.signal(syscall.SIGCONT) }
-
-func (p *process) signal(s syscall.Signal) error {
-	if err := p.life.cmd.Process.Signal(s); err != nil {
-		return fmt.Errorf("send %s to freshline: %w", s, err)
-	}
-	return nil
-}
+func (p *process) resume() error { return integration.Thaw(p.life.cmd) }
 
 // instance is the instance id.
 func (p *process) instance() string { return p.args[len(p.args)-1] }

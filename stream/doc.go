@@ -83,7 +83,7 @@
 //   - A job whose event has the cause INCOMPLETE also deletes copies of its children that lie where
 //     their record keys would put them: counted twice, they would keep the group incomplete for ever.
 //   - The same work may be said once more, in other words, before the processor has seen the answer.
-//     A Worker passes it over for a minute (workMemory), unless it has seen the key fresh since.
+//     A Worker waits with it for a minute (workMemory), unless it has seen the key fresh since.
 //   - kgo.GroupTransactSession is not used: see transactions and membership for why.
 //   - While tasks recover the other tasks of the process wait. Recovery with a kept Badger reads
 //     only what is missing, so this is short; a rebuild is not.

@@ -42,6 +42,11 @@ func (l *GraphLog) Close() { l.client.Close() }
 // Publish appends a graph, which is in force from then on, and returns its number. It does not
 // check the graph beyond its size: that is for who made it. A graph larger than MaxGraphBytes is refused.
 func (l *GraphLog) Publish(ctx context.Context, g *graph.Graph) (number int64, err error) {
+	return l.publish(ctx, g)
+}
+
+// publish is Publish with further headers.
+func (l *GraphLog) publish(ctx context.Context, g *graph.Graph, headers ...kgo.RecordHeader) (number int64, err error) {
 	value := g.Canonical()
 	if len(value) > MaxGraphBytes {
 		return 0, fmt.Errorf("the graph has %d bytes in canonical form and %d are the limit: shorten descriptions and metadata, or divide the features among namespaces", len(value), MaxGraphBytes)
@@ -52,6 +57,7 @@ func (l *GraphLog) Publish(ctx context.Context, g *graph.Graph) (number int64, e
 	if record.Headers, err = l.partitions(ctx, g); err != nil {
 		return 0, err
 	}
+	record.Headers = append(record.Headers, headers...)
 	if err := produceOne(ctx, l.client, record); err != nil {
 		return 0, err
 	}

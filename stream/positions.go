@@ -244,24 +244,33 @@ func (p *Processor) thaw() error {
 			return err
 		}
 		now, _ := binary.Varint(last)
-		records := map[string][]byte{}
-		prefix := []byte{positionPrefix, positionTask}
-		err = o.Scan(prefix, state.PrefixEnd(prefix), func(key, value []byte) bool {
-			records[string(key)] = slices.Clone(value)
-			return true
-		})
-		for key, value := range records {
-			record, ok := decodeTaskRecord(value)
-			if !ok || len(key) < len(prefix)+5 {
-				o.Delete([]byte(key))
-				continue
-			}
-			t := task{key[len(prefix) : len(key)-5], int32(binary.BigEndian.Uint32([]byte(key[len(key)-4:])))}
+		records, err := readTaskRecords(o)
+		for t, record := range records {
 			p.frozen(t, &record, now)
-			o.Set([]byte(key), record.encode())
+			o.Set(taskRecordKey(t), record.encode())
 		}
 		return err
 	})
+}
+
+// readTaskRecords reads what the state says of all tasks. What cannot be read it deletes.
+func readTaskRecords(o *state.Overlay) (map[task]taskRecord, error) {
+	values := map[string][]byte{}
+	prefix := []byte{positionPrefix, positionTask}
+	err := o.Scan(prefix, state.PrefixEnd(prefix), func(key, value []byte) bool {
+		values[string(key)] = slices.Clone(value)
+		return true
+	})
+	records := map[task]taskRecord{}
+	for key, value := range values {
+		record, ok := decodeTaskRecord(value)
+		if !ok || len(key) < len(prefix)+5 {
+			o.Delete([]byte(key))
+			continue
+		}
+		records[task{key[len(prefix) : len(key)-5], int32(binary.BigEndian.Uint32([]byte(key[len(key)-4:])))}] = record
+	}
+	return records, err
 }
 
 // write applies a small change of the state outside of an epoch.

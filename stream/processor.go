@@ -242,12 +242,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 			}
 		})
 	}
-	p.graphs, p.schemas = NewGraphTail(p.o.Cluster, p.o.Namespace), NewSchemaTail(p.o.Cluster, p.o.Namespace)
-	p.requests = newRequestTail(p.o.Cluster, p.o.Namespace, p.o.Log)
-	p.decode = schema.NewDecoder(p.finder(), nil)
-	start(p.graphs.Run)
-	start(p.schemas.Run)
-	start(p.requests.Run)
+	p.openTails(start)
 	start(p.watchGraphs)
 	start(p.watchRequests)
 	if err := p.open(ctx); err != nil {
@@ -258,6 +253,16 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	defer p.leave()
 	start(p.member.Run)
 	return endedBy(ctx, p.loop(ctx))
+}
+
+// openTails follows the topics of graphs, schemas and requests.
+func (p *Processor) openTails(start func(func(context.Context) error)) {
+	p.graphs, p.schemas = NewGraphTail(p.o.Cluster, p.o.Namespace), NewSchemaTail(p.o.Cluster, p.o.Namespace)
+	p.requests = newRequestTail(p.o.Cluster, p.o.Namespace, p.o.Log)
+	p.decode = schema.NewDecoder(p.finder(), nil)
+	start(p.graphs.Run)
+	start(p.schemas.Run)
+	start(p.requests.Run)
 }
 
 // finder finds the writer schemas of samples.

@@ -36,11 +36,7 @@ func (p *Processor) takeGraphs(ctx context.Context, pushes []Push) error {
 		}
 		p.history, changed = next, true
 		p.pushed[push.Number] = push.Time
-		for topic, n := range push.Samples {
-			if _, ok := p.counted[topic]; !ok {
-				p.counted[topic] = n // the first word on a topic counts: its samples lie by it
-			}
-		}
+		push.count(p.counted)
 	}
 	p.behind = p.behind || changed
 	if !p.behind {
@@ -78,7 +74,7 @@ func (p *Processor) pushGraph(ctx context.Context) error {
 	}
 	for name := range p.wanted {
 		if was, is := p.counted[name], counts[name]; was != 0 && is != was {
-			return fmt.Errorf("topic %s had %d partitions when its feature was published and has %d: samples written since lie in other partitions than before, and would be counted twice; write to a topic of its own (topic: in the graph) with the number of partitions that you want", name, was, is)
+			return fmt.Errorf("topic %s had %d partitions when its feature was published and has %d: samples written since lie in other partitions than before, and would be counted twice; take over the new number with `freshline topics accept FEATURE`, or write to a topic of its own (topic: in the graph) with the number of partitions that you want", name, was, is)
 		}
 	}
 	if err := p.setTargets(ctx); err != nil {

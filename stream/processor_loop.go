@@ -155,11 +155,16 @@ func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) (
 	p.mu.Unlock()
 	idle := len(got) == 0
 	var failed error
-	if err != nil && pollCtx.Err() == nil {
+	var faults []*FetchError
+	collectFetchErrors(err, &faults)
+	switch {
+	case len(faults) > 0: // whether or not the wait is over: they are not read on by themselves
 		var mended map[task]bool
-		mended, failed = p.mendFetch(ctx, err)
+		mended, failed = p.mendFetch(ctx, faults)
 		// What came of them before lies behind where they have recovered to.
 		got = slices.DeleteFunc(got, func(f fetched) bool { return mended[task{f.Topic, f.Partition}] })
+	case err != nil && pollCtx.Err() == nil:
+		p.o.Log.Warn("a poll failed and is repeated", "error", err)
 	}
 	if idle && !p.more && failed == nil {
 		p.passEmptyTails(ctx)
@@ -170,13 +175,7 @@ func (p *Processor) poll(ctx context.Context, wait time.Duration, records int) (
 }
 
 // mendFetch deals with partitions that cannot be read on: their tasks recover.
-func (p *Processor) mendFetch(ctx context.Context, err error) (mended map[task]bool, _ error) {
-	var faults []*FetchError
-	collectFetchErrors(err, &faults)
-	if len(faults) == 0 {
-		p.o.Log.Warn("a poll failed and is repeated", "error", err)
-		return nil, nil
-	}
+func (p *Processor) mendFetch(ctx context.Context, faults []*FetchError) (mended map[task]bool, _ error) {
 	mended = map[task]bool{}
 	for _, fault := range faults {
 		p.o.Log.Warn("a partition cannot be read on and is read again from what is known", "topic", fault.Topic, "partition", fault.Partition, "offset", fault.Offset, "error", fault.Err)

@@ -146,8 +146,12 @@ func (s *simulation) takeSample(p *simProcess, t task, r *kgo.Record, reason gra
 			return nil
 		}
 	}
+	first := max(1, p.from)
+	if owedToGraph(reason) { // what was pushed before the record was written is to be heard first (R7)
+		first = max(first, s.pushed[Origin{t.topic, t.partition, r.Offset}])
+	}
 	var want graph.Reason
-	for n := p.seen; n >= max(1, p.from); n-- {
+	for n := p.seen; n >= first; n-- {
 		if want = s.oracle.Write(n, feature, t.partition, w); want == reason {
 			return nil
 		}

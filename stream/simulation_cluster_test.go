@@ -52,6 +52,7 @@ type simulation struct {
 	schemas schema.Set
 	frame   []byte
 	bodies  map[string]*graph.Record // of the samples that were written
+	pushed  map[Origin]int           // of each, how many graphs there were
 
 	histories []*graph.History // after so many pushes
 	pushes    []Push
@@ -70,7 +71,7 @@ func newSimulation(r *rand.Rand, seed uint64, most simLimits) (*simulation, erro
 		hold:       time.Duration(enginetest.Pick(r, []int{1, 20})) * time.Millisecond,
 		partitions: int32(min(most.Partitions, 1+r.IntN(4))), counts: map[graph.FeatureKey]int32{}, topics: map[string][]*simLog{},
 		producers: map[string]*simProducer{}, committed: map[task]simOffset{}, owners: map[task]*simProcess{},
-		bodies: map[string]*graph.Record{}, faults: map[string]int{}, calm: seed%8 == 0,
+		bodies: map[string]*graph.Record{}, pushed: map[Origin]int{}, faults: map[string]int{}, calm: seed%8 == 0,
 	}
 	s.defaults.Gate = graph.GateSettled
 	if seed%3 == 0 {
@@ -178,6 +179,7 @@ func (s *simulation) write(feature graph.FeatureKey, w *engine.Write, spoilt boo
 		r.Value = slices.Concat(s.frame, body)
 	}
 	s.append(r, t, nil)
+	s.pushed[Origin{t.topic, t.partition, r.Offset}] = len(s.pushes)
 	s.trace("  %v/%d: %s %v", t, r.Offset, w.Key, w.Record)
 	s.changes++
 }

@@ -196,6 +196,9 @@ func (k simKafka) Poll(_ context.Context, maxRecords int) (out []fetched, err er
 			position := k.p.reads[t]
 			delete(k.p.reads, t)
 			s.faults["offset out of range"]++
+			if s.r.IntN(2) == 0 {
+				k.p.interrupt() // just as the wait is over
+			}
 			return out, newFetchError(t.topic, t.partition, position, kerr.OffsetOutOfRange)
 		}
 		log := s.topics[t.topic][t.partition]

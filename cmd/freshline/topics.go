@@ -14,6 +14,7 @@ func (c *cli) newTopicsCommand() *cobra.Command {
 	return group(&cobra.Command{Use: "topics", Short: "Create and list the topics of a namespace"},
 		c.newTopicsCreateCommand(),
 		c.newTopicsListCommand(),
+		c.newTopicsAcceptCommand(),
 	)
 }
 

@@ -44,9 +44,17 @@ func rebuildOnce(ctx context.Context, b *testing.B, l *load) (read int64, took t
 	b.Helper()
 	var progress stream.RecoveryProgress
 	began := time.Time{}
+	rest := make(chan struct{}, 1) // has something once no sweep is under way
 	p, err := stream.NewProcessor(stream.ProcessorOptions{
 		Cluster: l.cluster, Namespace: l.ns, StateDir: b.TempDir(), InstanceID: "bench",
-		Hooks: stream.Hooks{OnRecovery: progress.OnRecovery, OnRecovering: func(tasks int) {
+		Hooks: stream.Hooks{OnEpoch: func(s stream.EpochStats) {
+			if s.Unfinished == 0 {
+				select {
+				case rest <- struct{}{}:
+				default:
+				}
+			}
+		}, OnRecovery: progress.OnRecovery, OnRecovering: func(tasks int) {
 			progress.OnRecovering(tasks)
 			switch {
 			case tasks > 0:
@@ -63,6 +71,7 @@ func rebuildOnce(ctx context.Context, b *testing.B, l *load) (read int64, took t
 	done := make(chan error, 1)
 	go func() { done <- p.Run(running) }()
 	<-p.Ready()
+	<-rest
 	drained := l.awaitDrained(ctx)
 	stop()
 	if err := <-done; err != nil {

@@ -6,14 +6,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/freshline/freshline/graph"
+	"github.com/freshline/freshline/integration"
 	"github.com/freshline/freshline/stream"
 )
 
@@ -179,6 +183,9 @@ func rebuild(ctx context.Context, t *testing.T, l *load, p *process) {
 		err = p.awaitReady(ctx)
 	}
 	took := time.Since(p.life.began)
+	if err == nil {
+		err = p.awaitRest(ctx)
+	}
 	if err = errors.Join(err, l.awaitDrained(ctx)); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +202,37 @@ func rebuild(ctx context.Context, t *testing.T, l *load, p *process) {
 		t.Errorf("the rebuild has read %d records of %d samples", records, l.samples())
 	}
 	t.Logf("%d samples, state lost: ready after %s, %.0f records a second; all evaluated after %s", l.samples(), round(took), float64(records)/took.Seconds(), round(drained))
+}
+
+var (
+	answersAt  = regexp.MustCompile(`answers questions at (http://\S+)`)
+	restMetric = regexp.MustCompile(`(?m)^freshline_unfinished_tasks 0$`)
+	anEpoch    = regexp.MustCompile(`(?m)^freshline_epochs_total [1-9]`)
+)
+
+// awaitRest waits until a process that is ready has no sweep under way: what the group says of it may still be from before.
+func (p *process) awaitRest(ctx context.Context) error {
+	at := answersAt.FindStringSubmatch(p.lifeWritten())
+	if at == nil {
+		return errors.New("freshline has not said where it answers")
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return integration.Eventually(ctx, "the sweeps to end", func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, at[1]+"/metrics", nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err == nil && !(anEpoch.Match(text) && restMetric.Match(text)) {
+			err = errors.New("tasks have work left")
+		}
+		return err
+	})
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

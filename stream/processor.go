@@ -76,6 +76,7 @@ type EpochStats struct {
 	RowsOut     int // records of rows written
 	Events      int // staleness records, tombstones among them
 	DeadLetters int
+	Unfinished  int          // tasks that have work left that no record waits for: sweeps, scans, keys held back
 	Slipped     int          // keys that were offered and wait after all, since Hold was too short
 	Reads       state.Reads  // of Badger
 	Writes      state.Writes // of Badger

@@ -114,7 +114,11 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		p.noteRecovered(ep)
 	}
 	for t, state := range p.tasks {
-		if state.unfinished != p.unfinished(t) {
+		unfinished := p.unfinished(t)
+		if unfinished {
+			ep.stats.Unfinished++
+		}
+		if state.unfinished != unfinished {
 			p.note(ep, t)
 		}
 	}

@@ -23,6 +23,11 @@
 //
 // A status is that of one process. Client.Deployment asks all of them and adds up.
 //
+// # Metrics
+//
+// Metrics has a registry of its own and is fed by the hooks of one Processor. It answers while the process starts, too: a
+// rebuild may take long, and is what one wants to see.
+//
 // # Where an answer comes from
 //
 // From a snapshot of the state, under the newest graph, by a second engine over an overlay that is thrown away

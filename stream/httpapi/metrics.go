@@ -19,7 +19,8 @@ type Metrics struct {
 	epochs, samples, failures, rowsRead, rowsWritten, events, deadLetters, slipped prometheus.Counter
 
 	epochSeconds prometheus.Histogram
-	graph        prometheus.Gauge
+
+	graph, unfinished prometheus.Gauge
 }
 
 // NewMetrics returns metrics at zero. version and revision are those of the program.
@@ -46,9 +47,10 @@ func NewMetrics(version, revision string) *Metrics {
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	})
 	m.graph = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "freshline", Name: "graph_number", Help: "Number of the graph in force, its offset in the graph topic."})
+	m.unfinished = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "freshline", Name: "unfinished_tasks", Help: "Tasks that had work left after the last epoch that no record waits for: sweeps, scans, keys held back."})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "freshline", Name: "build_info", Help: "1, with the version of the program as labels."}, []string{"version", "revision"})
 	build.WithLabelValues(version, revision).Set(1)
-	m.registry.MustRegister(m.epochSeconds, m.graph, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.epochSeconds, m.graph, m.unfinished, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge("recovering_tasks", "Tasks that recover; 0: none does.", func() float64 { return float64(m.recovery.Recovery().Tasks) })
 	gauge("recovery_read_records", "Offsets that the recovery under way, or the last one, has passed.", func() float64 { return float64(m.recovery.Recovery().Read) })
 	gauge("recovery_records", "Offsets that the recovery under way, or the last one, has to pass.", func() float64 { return float64(m.recovery.Recovery().Total) })
@@ -65,6 +67,7 @@ func (m *Metrics) Hooks() stream.Hooks {
 }
 
 func (m *Metrics) onEpoch(s stream.EpochStats) {
+	m.unfinished.Set(float64(s.Unfinished)) // before it is counted: who has seen the epoch sees what it has left
 	m.epochs.Inc()
 	m.epochSeconds.Observe(s.Took.Seconds())
 	for counter, n := range map[prometheus.Counter]int{

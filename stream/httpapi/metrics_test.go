@@ -73,7 +73,7 @@ func TestMetricsOfAProcess(t *testing.T) {
 	if epochs := valueOf(t, families, "freshline_epochs_total"); epochs == 0 || epochs != valueOf(t, families, "freshline_epoch_duration_seconds") {
 		t.Errorf("%f epochs, %f times of epochs", epochs, valueOf(t, families, "freshline_epoch_duration_seconds"))
 	}
-	for _, name := range []string{"go_goroutines", "freshline_rows_read_total", "freshline_rows_written_total", "freshline_recovery_records", "freshline_recovery_read_records"} {
+	for _, name := range []string{"go_goroutines", "freshline_unfinished_tasks", "freshline_rows_read_total", "freshline_rows_written_total", "freshline_recovery_records", "freshline_recovery_read_records"} {
 		if families[name] == nil {
 			t.Errorf("there is no %s", name)
 		}

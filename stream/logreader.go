@@ -46,8 +46,8 @@ func fetchOpts() []kgo.Opt {
 type logReader struct {
 	// Opts reach the brokers. Required.
 	Opts []kgo.Opt
-	// Progress, if set, is called after every poll for each partition that
-	// moved, and for each that waits when nothing moves: a position that
+	// Progress, if set, is called for each partition with its start, after
+	// every poll for each that moved, and for each that waits when nothing moves: a position that
 	// stands still below end waits for an open transaction, at most for its
 	// timeout.
 	Progress func(topic string, partition int32, position, end int64)
@@ -96,6 +96,7 @@ func (l *logReader) readLogs(ctx context.Context, starts map[string]map[int32]in
 		}
 	}
 	client.AddConsumePartitions(consume)
+	l.progressAll(todo)
 
 	wait := 5 * stallAfter // the client has yet to connect
 	for len(todo) > 0 {
@@ -118,11 +119,7 @@ func (l *logReader) readLogs(ctx context.Context, starts map[string]map[int32]in
 		if err := l.probe(ctx, client, todo, reached); err != nil {
 			return nil, err
 		}
-		for topic, partitions := range todo {
-			for partition, p := range partitions {
-				l.progress(topic, partition, p.position, p.end)
-			}
-		}
+		l.progressAll(todo)
 		wait = min(2*wait, stallMax)
 	}
 	return reached, nil
@@ -226,6 +223,14 @@ func (l *logReader) reach(reached map[string]map[int32]int64, topic string, part
 func (l *logReader) progress(topic string, partition int32, position, end int64) {
 	if l.Progress != nil {
 		l.Progress(topic, partition, position, end)
+	}
+}
+
+func (l *logReader) progressAll(todo map[string]map[int32]*logPartition) {
+	for topic, partitions := range todo {
+		for partition, p := range partitions {
+			l.progress(topic, partition, p.position, p.end)
+		}
 	}
 }
 

@@ -53,6 +53,8 @@ type membershipConfig struct {
 	// HeartbeatInterval is how often the group is asked, which is also how
 	// late a rebalance can be noticed. Default 1 s.
 	HeartbeatInterval time.Duration
+	// Stop says whether Close leaves the group.
+	Stop StopMode
 	// OnError, if set, is told of errors of the group that the member
 	// recovers from by itself.
 	OnError func(error)
@@ -299,13 +301,11 @@ func refusedByGroup(err error) bool {
 	return false
 }
 
-// Close leaves the group, so that others go on at once, and ends the client.
+// Close leaves the group, so that others go on at once, unless it is to stay in it (StopStay), and ends the client.
 // The Handler is not called any more once Close has begun; a call under way is
 // waited for, its ctx ends. Close may be called during an epoch: what that
 // epoch commits afterwards is refused by the group. ctx bounds the leaving, and
 // its error is returned; the others then go on after the session timeout.
-//
-// To keep the partitions over a restart, end the process without Close.
 func (m *membership) Close(ctx context.Context) error {
 	m.closeOnce.Do(func() {
 		close(m.closed)
@@ -316,11 +316,14 @@ func (m *membership) Close(ctx context.Context) error {
 	return m.closeErr
 }
 
-// leave stops the group management of the client and sends the LeaveGroup that
-// a static member does not send by itself.
+// leave stops the group management of the client and, unless the member is to
+// stay, sends the LeaveGroup that a static member does not send by itself.
 func (m *membership) leave(ctx context.Context) error {
 	if err := m.client.LeaveGroupContext(ctx); err != nil {
 		return fmt.Errorf("leave group %s: %w", m.cfg.Group, err)
+	}
+	if m.cfg.Stop == StopStay {
+		return nil
 	}
 	m.mu.Lock()
 	fenced := m.fenced

@@ -64,12 +64,23 @@ func (o *owner) called(call string) bool {
 	return slices.Contains(o.calls, call)
 }
 
+func (o *owner) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.calls)
+}
+
 // startMember runs a membership until the end of the test.
 func startMember(t *testing.T, b *txBroker, group, instance string, topics ...string) (*membership, *owner) {
 	t.Helper()
+	return startMemberThat(t, StopLeave, b, group, instance, topics...)
+}
+
+func startMemberThat(t *testing.T, stop StopMode, b *txBroker, group, instance string, topics ...string) (*membership, *owner) {
+	t.Helper()
 	o := &owner{}
 	m, err := newMembership(membershipConfig{
-		Opts: b.opts, Group: group, InstanceID: instance, Handler: o,
+		Opts: b.opts, Group: group, InstanceID: instance, Handler: o, Stop: stop,
 		SessionTimeout: 10 * time.Second, HeartbeatInterval: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -129,6 +140,54 @@ func TestAStaticRestartKeepsItsPartitions(t *testing.T) {
 	}
 	if got := ownTwo.partitions(topic); len(got) != 2 {
 		t.Errorf("the other one owns %v", got)
+	}
+}
+
+// TestARestartOneAfterAnotherMovesNothing: members that stay in the group when they stop.
+func TestARestartOneAfterAnotherMovesNothing(t *testing.T) {
+	b := startTxBroker(t)
+	topic, group := b.topic(t, 6), txName("group")
+	names := []string{txName("a"), txName("b"), txName("c")}
+	members, owners := make([]*membership, 3), make([]*owner, 3)
+	for i, name := range names {
+		members[i], owners[i] = startMemberThat(t, StopStay, b, group, name, topic)
+	}
+	eventually(t, "each to own its share", func() bool {
+		return !slices.ContainsFunc(owners, func(o *owner) bool { return len(o.partitions(topic)) != 2 })
+	})
+	for i, name := range names {
+		had := owners[i].partitions(topic)
+		calls := make([]int, 3)
+		for j, o := range owners {
+			calls[j] = o.count()
+		}
+		if err := members[i].Close(txCtx(t)); err != nil {
+			t.Fatal(err)
+		}
+		members[i], owners[i] = startMemberThat(t, StopStay, b, group, name, topic)
+		eventually(t, "the restarted one to own its share", func() bool { return len(owners[i].partitions(topic)) == 2 })
+		if got := owners[i].partitions(topic); !slices.Equal(got, had) {
+			t.Errorf("member %d owns %v, had %v", i, got, had)
+		}
+		for j, o := range owners {
+			if j != i && o.count() != calls[j] {
+				t.Errorf("while member %d was restarted member %d was called: %v", i, j, o.calls)
+			}
+		}
+	}
+}
+
+func TestStopModes(t *testing.T) {
+	for _, mode := range []StopMode{StopLeave, StopStay} {
+		if got, err := ParseStopMode(mode.String()); err != nil || got != mode {
+			t.Errorf("%s is read as %s, %v", mode, got, err)
+		}
+	}
+	if _, err := ParseStopMode("go"); err == nil {
+		t.Error("a mode that there is not was read")
+	}
+	if StopMode(7).Validate() == nil {
+		t.Error("a mode that there is not is valid")
 	}
 }
 

@@ -173,7 +173,7 @@ func (p *Processor) openPorts(ctx context.Context) (err error) {
 		return err
 	}
 	member, err := newMembership(membershipConfig{
-		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Address: p.o.APIAddress, Handler: (*ownership)(p),
+		Opts: opts, Group: p.o.Namespace.Group(), InstanceID: p.o.InstanceID, Address: p.o.APIAddress, Handler: (*ownership)(p), Stop: p.o.OnStop,
 		OnError: func(err error) { p.o.Log.Warn("the group has an error and is asked again", "error", err) },
 	})
 	if err != nil {

@@ -32,6 +32,9 @@ type ProcessorOptions struct {
 	// id of another takes its place. Default: the host name.
 	InstanceID string
 
+	// OnStop says what becomes of the tasks when ctx ends. Default StopLeave: others take them over at once.
+	OnStop StopMode
+
 	// APIAddress is where this process answers questions, host:port: it is told to the group, so that others
 	// find it. Default: nowhere.
 	APIAddress string
@@ -55,9 +58,14 @@ type ProcessorOptions struct {
 
 // Hooks are told what a Processor does. Every func may be nil, and must not block.
 type Hooks struct {
-	OnEpoch    func(EpochStats)
+	OnEpoch func(EpochStats)
+
+	// OnRecovering says that so many tasks begin to recover, and 0 when they have, or have failed to.
+	OnRecovering func(tasks int)
+	// OnRecovery says how far a log is read meanwhile: first with the position where that begins.
 	OnRecovery func(topic string, partition int32, position, end int64)
-	OnGraph    func(number int64)
+
+	OnGraph func(number int64)
 }
 
 // EpochStats counts what one committed epoch did.
@@ -68,6 +76,7 @@ type EpochStats struct {
 	RowsOut     int // records of rows written
 	Events      int // staleness records, tombstones among them
 	DeadLetters int
+	Unfinished  int          // tasks that have work left that no record waits for: sweeps, scans, keys held back
 	Slipped     int          // keys that were offered and wait after all, since Hold was too short
 	Reads       state.Reads  // of Badger
 	Writes      state.Writes // of Badger
@@ -100,6 +109,9 @@ func (o *ProcessorOptions) check() error {
 			return errors.New("the host has no name; give this process a name with --instance-id")
 		}
 		o.InstanceID = host
+	}
+	if err := o.OnStop.Validate(); err != nil {
+		return fmt.Errorf("OnStop: %w", err)
 	}
 	if o.CommitInterval == 0 {
 		o.CommitInterval = defaultCommitInterval
@@ -273,7 +285,7 @@ func endedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// leave leaves the group, so that others go on at once.
+// leave leaves the group, so that others go on at once, or does not (OnStop).
 func (p *Processor) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

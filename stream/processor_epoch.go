@@ -39,7 +39,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 		return nil
 	}
 	start := p.clock.Now()
-	reader, err := p.beginState()
+	reader, err := p.beginState(nil)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,14 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	return nil
 }
 
-// beginState begins an overlay over the state as it is.
-func (p *Processor) beginState() (state.ReadCloser, error) {
+// beginState begins an overlay over the state as it is; a sieve, which may be nil, spares it questions.
+func (p *Processor) beginState(sieve *state.Sieve) (state.ReadCloser, error) {
 	reader, err := p.store.Reader()
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if sieve != nil {
+		reader = sieve.Reader(reader)
 	}
 	if p.overlay == nil {
 		p.overlay = state.NewOverlay(reader)
@@ -113,7 +116,11 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		p.noteRecovered(ep)
 	}
 	for t, state := range p.tasks {
-		if state.unfinished != p.unfinished(t) {
+		unfinished := p.unfinished(t)
+		if unfinished {
+			ep.stats.Unfinished++
+		}
+		if state.unfinished != unfinished {
 			p.note(ep, t)
 		}
 	}

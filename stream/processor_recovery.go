@@ -32,6 +32,9 @@ type recovery struct {
 	next     map[task]int64 // the first request that each has not done
 	reader   state.ReadCloser
 	limit    state.Limit
+	read     int64    // records
+	empty    [][]byte // prefixes of the state under which it had nothing
+	sieve    *state.Sieve
 }
 
 // recover brings tasks to life, under the newest graph: whoever had them before may have known a newer one than we,
@@ -62,6 +65,10 @@ func (p *Processor) recover(ctx context.Context, tasks []task) (err error) {
 	if len(wanted) == 0 {
 		return nil
 	}
+	if recovering := p.o.Hooks.OnRecovering; recovering != nil {
+		recovering(len(wanted))
+		defer recovering(0)
+	}
 	r := &recovery{p: p, tasks: wanted, records: map[task]taskRecord{}, fresh: map[task]bool{}, limit: writeLimit(p.store)}
 	err = r.run(ctx, false)
 	if errors.Is(err, ErrOffsetBeyondEnd) {
@@ -73,7 +80,7 @@ func (p *Processor) recover(ctx context.Context, tasks []task) (err error) {
 	}
 	p.more = true
 	p.show()
-	p.o.Log.Info("tasks are recovered", "tasks", len(wanted), "rebuilt", len(r.fresh), "took", p.clock.Now().Sub(start))
+	p.o.Log.Info("tasks are recovered", "tasks", len(wanted), "rebuilt", len(r.fresh), "records", r.read, "took", p.clock.Now().Sub(start))
 	return nil
 }
 
@@ -107,11 +114,13 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	if err != nil {
 		return err
 	}
+	r.empty = nil
 	starts, err := r.starts(rebuild)
 	if err != nil {
 		return err
 	}
-	if r.reader, err = p.beginState(); err != nil {
+	r.sieve = state.NewSieve(r.empty)
+	if r.reader, err = p.beginState(r.sieve); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.reader.Close()) }()
@@ -224,12 +233,14 @@ func (r *recovery) record(t task, rebuild bool) (record taskRecord, err error) {
 			return record, fmt.Errorf("drop state: %w", err)
 		}
 	}
+	r.empty = append(r.empty, prefixes...)
 	return taskRecord{logs: positions{}}, nil
 }
 
 // take gives one record to the tasks that it is news for.
 func (r *recovery) take(ctx context.Context, record *kgo.Record) error {
 	p := r.p
+	r.read++
 	if feature, ok := r.features[record.Topic]; ok {
 		t := task{p.o.Namespace.Rows(), record.Partition}
 		if begin, ok := r.records[t]; ok && record.Offset >= begin.logs.get(record.Topic, record.Partition) {
@@ -273,6 +284,7 @@ func (r *recovery) flush(end bool) error {
 	if err := p.engine.Defer(); err != nil {
 		return err
 	}
+	r.sieve.Add(p.overlay)
 	if err := p.store.Apply(p.overlay); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
@@ -284,7 +296,7 @@ func (r *recovery) flush(end bool) error {
 		return err
 	}
 	var err error
-	r.reader, err = p.beginState()
+	r.reader, err = p.beginState(r.sieve)
 	return err
 }
 

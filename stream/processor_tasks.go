@@ -78,6 +78,9 @@ func (p *Processor) takeChanges(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(list, task.compare)
+	if len(list) > 0 {
+		p.o.Log.Info("the group has given tasks", "tasks", len(list))
+	}
 	if err := p.recover(ctx, list); err != nil {
 		return err
 	}

@@ -72,9 +72,11 @@ func (a *api) said() string {
 }
 
 // run answers until ctx is done.
-func (a *api) run(ctx context.Context, p *stream.Processor, log *slog.Logger) error {
+func (a *api) run(ctx context.Context, p *stream.Processor, metrics *httpapi.Metrics, log *slog.Logger) error {
 	if a.listener == nil {
 		return nil
 	}
-	return httpapi.NewServer(p, log).Run(ctx, a.listener)
+	server := httpapi.NewServer(p, log)
+	server.ServeMetrics(metrics)
+	return server.Run(ctx, a.listener)
 }

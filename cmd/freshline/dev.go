@@ -55,7 +55,7 @@ func (c *cli) dev(ctx context.Context) error {
 		return err
 	}
 	c.sayDev(broker.Brokers()[0], path)
-	return c.process(ctx, broker.Cluster(), state)
+	return c.process(ctx, broker.Cluster(), state, stream.StopLeave)
 }
 
 // prepareDev makes the topics, and puts the graph in force that was named.

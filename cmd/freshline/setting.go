@@ -40,6 +40,10 @@ var settingTable = []setting{
 	{name: "schema_registry", doc: "`url,...` of a Confluent schema registry; without one schemas are in the schema topic", check: checkRegistry},
 	{name: "state", doc: "`dir` of the state; without it the state is in memory, and read from Kafka at every start", path: true},
 	{name: "instance_id", doc: "`name` of this process among those of the namespace; default the host name", check: checkInstanceID},
+	{name: "on_stop", def: stream.StopLeave.String(), doc: "what a process that is stopped does with its share of the work, `leave` it to others at once, or stay: keep it for a restart with the same instance id within 20 s", check: func(text string) error {
+		_, err := stream.ParseStopMode(text)
+		return err
+	}},
 	{name: "commit_interval", def: "100ms", doc: "how long an epoch lasts under load, a `duration`", check: durationFrom(10*time.Millisecond, 5*time.Second)},
 	{name: "hold", doc: "how long work that may be about to change is held back, a `duration` for each step through the topic of rows; by default two commit intervals", check: durationFrom(time.Millisecond, time.Minute)},
 	{name: "log_level", def: "info", doc: "the least `level` that is logged: debug, info, warn or error", check: func(text string) error {

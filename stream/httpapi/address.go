@@ -11,6 +11,7 @@ import (
 
 // Paths of the API.
 const (
+	pathMetrics  = "/metrics"
 	pathStatus   = "/v1/status"
 	pathGraph    = "/v1/graph"
 	pathFeatures = "/v1/features/"

@@ -1,4 +1,5 @@
-// Package httpapi answers over HTTP why a sample has the status that it has, and how a deployment stands. It only reads.
+// Package httpapi answers over HTTP why a sample has the status that it has, how a deployment stands, and with what metrics.
+// It only reads.
 //
 // # Paths
 //
@@ -7,6 +8,7 @@
 //	GET /v1/features/{feature}/samples/{key}     why one key has the status that it has
 //	GET /v1/graph                                the graph in force, and its number
 //	GET /v1/schemas/{name}                       the JSON Schema of an answer: status.json, explanation.json, graph.json, error.json
+//	GET /metrics                                 the metrics of this process for Prometheus (Metrics)
 //
 // The slashes of a feature key may stand as they are or as %2F. The key is JSON, URL-escaped: the whole key of an event,
 // its columns in any order, or the sample's own ids. What is no answer is a Fault, {"error", "reason"}.
@@ -20,6 +22,11 @@
 // in the same way, key by key, by the process that was asked first (tree.go).
 //
 // A status is that of one process. Client.Deployment asks all of them and adds up.
+//
+// # Metrics
+//
+// Metrics has a registry of its own and is fed by the hooks of one Processor. It answers while the process starts, too: a
+// rebuild may take long, and is what one wants to see.
 //
 // # Where an answer comes from
 //

@@ -31,6 +31,7 @@ type Server struct {
 	client  *Client
 	log     *slog.Logger
 	census  census
+	metrics *Metrics // nil: there are none
 
 	asking sync.RWMutex // held for reading by each request
 }
@@ -52,6 +53,9 @@ func NewServer(process Process, log *slog.Logger) *Server {
 	}
 	return &Server{process: process, client: NewClient(), log: log, census: newCensus()}
 }
+
+// ServeMetrics lets the server answer at /metrics too. It is called before Run.
+func (s *Server) ServeMetrics(m *Metrics) { s.metrics = m }
 
 // Run answers at a listener until ctx is done, which is no error, and returns when every answer has ended. It closes
 // the listener.
@@ -90,6 +94,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	answer, err := s.answer(r)
+	if handler, ok := answer.(http.Handler); ok && err == nil {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // a test's writer has none
+		handler.ServeHTTP(w, r)
+		return
+	}
 	status := http.StatusOK
 	if err != nil {
 		var f *Fault
@@ -127,6 +136,9 @@ func (s *Server) answer(r *http.Request) (any, error) {
 		return nil, err
 	}
 	path := r.URL.EscapedPath()
+	if path == pathMetrics && s.metrics != nil { // also while the process starts: it may recover for long
+		return s.metrics.handler, nil
+	}
 	if name, ok := strings.CutPrefix(path, pathSchemas); ok {
 		return schemaNamed(name)
 	}
@@ -149,7 +161,7 @@ func (s *Server) answer(r *http.Request) (any, error) {
 	case strings.HasPrefix(path, pathFeatures):
 		return s.sample(r, in, path)
 	}
-	return nil, fault(UnknownPath, "there is nothing at %.200s; there are %s, %s, %s{feature}%s{key} and the schemas %s", r.URL.Path, pathStatus, pathGraph, pathFeatures, samples, strings.Join(schemaPaths(), ", "))
+	return nil, fault(UnknownPath, "there is nothing at %.200s; there are %s, %s, %s, %s{feature}%s{key} and the schemas %s", r.URL.Path, pathMetrics, pathStatus, pathGraph, pathFeatures, samples, strings.Join(schemaPaths(), ", "))
 }
 
 // sample explains a key. What another process asks is answered from what is here alone.

@@ -98,7 +98,8 @@ func (d *deployment) run(t *testing.T, name, advertise string) {
 	if advertise == "" {
 		advertise = address
 	}
-	p, err := stream.NewProcessor(stream.ProcessorOptions{Cluster: d.cluster, Namespace: d.ns, InstanceID: name, APIAddress: advertise})
+	metrics := NewMetrics("1.2.3", "abc")
+	p, err := stream.NewProcessor(stream.ProcessorOptions{Cluster: d.cluster, Namespace: d.ns, InstanceID: name, APIAddress: advertise, Hooks: metrics.Hooks()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,9 @@ func (d *deployment) run(t *testing.T, name, advertise string) {
 		}
 	})
 	running.Go(func() {
-		if err := NewServer(p, nil).Run(ctx, listener); err != nil {
+		server := NewServer(p, nil)
+		server.ServeMetrics(metrics)
+		if err := server.Run(ctx, listener); err != nil {
 			t.Error(err)
 		}
 	})
@@ -258,6 +261,8 @@ func TestRefusals(t *testing.T) {
 		{http.MethodGet, sample + url.PathEscape(`{"video_chunk_id":"x"}`), nil, http.StatusNotFound, UnknownKey},
 		{http.MethodGet, base + "/v1/features/none/samples/" + keyOf(1), nil, http.StatusNotFound, UnknownFeature},
 		{http.MethodGet, base + pathStatus, host("evil.example"), http.StatusMisdirectedRequest, BadHost},
+		{http.MethodGet, base + pathMetrics, host("evil.example"), http.StatusMisdirectedRequest, BadHost},
+		{http.MethodPost, base + pathMetrics, nil, http.StatusMethodNotAllowed, BadMethod},
 		{http.MethodGet, base + pathStatus, host("evil.example:80"), http.StatusMisdirectedRequest, BadHost},
 		{http.MethodGet, base + pathStatus, header(headerInstance, "test/two"), http.StatusMisdirectedRequest, Misdirected},
 		{http.MethodGet, sample + keyOf(1), header(headerRows, "x"), http.StatusBadRequest, BadRequest},

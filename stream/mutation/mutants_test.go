@@ -17,7 +17,6 @@ type noticer struct {
 var (
 	deployments = noticer{"./stream", []string{"-run", "TestSimulation$", "-histories", "2500"}}
 	engines     = noticer{"./stream/engine", []string{"-run", "TestSimulation$", "-histories", "5000"}}
-	lines       = noticer{"./stream/engine", []string{"-run", "TestOracleHistories", "-histories", "3000"}}
 	logs        = noticer{"./stream", []string{"-run", "TestReadLogs|TestStableOffsets"}}
 	commits     = noticer{"./stream", []string{"-run", "Zombie|Lost|Outcome|Refused|Aborts"}}
 	states      = noticer{"./state", []string{"-run", "Contract|Overlay"}}

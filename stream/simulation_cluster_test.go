@@ -42,6 +42,12 @@ type simulation struct {
 	members    int  // member ids given so far
 	unbalanced bool // the group has yet to be rebalanced
 
+	// Of a scenario, which says itself what goes wrong.
+	endings  []simEnding     // of the next epochs that have records
+	readable func(task) bool // whether a partition can be polled; nil: all can
+	whole    bool            // a poll gives all that there is
+	late     bool            // no marker comes before it is waited for
+
 	calm     bool // nothing goes wrong in this history
 	draining bool // everything is brought to its end: nothing goes wrong, and nothing is late
 	frozen   bool // the clock stands still

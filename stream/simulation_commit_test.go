@@ -49,6 +49,27 @@ func (p *simProcess) spoil(outcome, cause error) error {
 	return p.spoiled
 }
 
+// simEnding is how an epoch of a scenario ends.
+type simEnding int
+
+const (
+	endWell       simEnding = iota
+	endAborted              // a step of it was refused
+	endUnasked              // the request for the commit was lost, and so is the answer
+	endUnanswered           // it was committed, and the answer is lost
+	endDeadBefore           // the process dies before it asks for the commit
+	endDeadAfter            // it dies when all is committed, before the state is written
+)
+
+func (s *simulation) nextEnding() simEnding {
+	if len(s.endings) == 0 {
+		return endWell
+	}
+	next := s.endings[0]
+	s.endings = s.endings[1:]
+	return next
+}
+
 // errSimNetwork is an answer that does not come.
 var errSimNetwork = errors.New("the answer does not come")
 
@@ -88,6 +109,21 @@ func (c simCommitter) Commit(_ context.Context, epoch Epoch) (Committed, error) 
 		return nil, p.spoil(ErrFenced, kerr.InvalidProducerEpoch)
 	case err != nil:
 		return nil, c.refuse(txn, err)
+	}
+	switch s.nextEnding() {
+	case endWell:
+	case endAborted:
+		return nil, c.refuse(txn, kerr.IllegalGeneration)
+	case endUnasked:
+		return nil, p.spoil(ErrUnknown, errSimNetwork)
+	case endUnanswered:
+		s.commit(txn, p, &epoch)
+		return nil, p.spoil(ErrUnknown, errSimNetwork)
+	case endDeadBefore:
+		return nil, p.die()
+	case endDeadAfter:
+		s.commit(txn, p, &epoch)
+		return nil, p.die()
 	}
 	switch n := s.r.IntN(150); {
 	case !s.faulty():
@@ -236,6 +272,9 @@ func (s *simulation) settle(txn *simTxn) {
 
 // settleSome writes some of its markers; the others are late.
 func (s *simulation) settleSome(txn *simTxn) {
+	if s.late {
+		return
+	}
 	late := s.faulty() && s.r.IntN(2) == 0
 	var left []*simLog
 	for _, log := range txn.logs {

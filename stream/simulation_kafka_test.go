@@ -189,7 +189,7 @@ func (k simKafka) Poll(_ context.Context, maxRecords int) (out []fetched, err er
 	tasks := slices.SortedFunc(maps.Keys(k.p.reads), task.compare)
 	s.r.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
 	for _, t := range tasks {
-		if k.p.paused[t] || maxRecords <= 0 {
+		if k.p.paused[t] || maxRecords <= 0 || s.readable != nil && !s.readable(t) {
 			continue
 		}
 		if s.faulty() && s.r.IntN(400) == 0 {
@@ -203,7 +203,7 @@ func (k simKafka) Poll(_ context.Context, maxRecords int) (out []fetched, err er
 		}
 		log := s.topics[t.topic][t.partition]
 		records := log.from(k.p.reads[t])
-		if !s.draining && len(records) > 0 && s.r.IntN(3) > 0 {
+		if !s.draining && !s.whole && len(records) > 0 && s.r.IntN(3) > 0 {
 			records = records[:s.r.IntN(len(records)+1)]
 		}
 		records = records[:min(len(records), maxRecords)]

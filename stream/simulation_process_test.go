@@ -179,6 +179,12 @@ func (s *simulation) crash(p *simProcess) {
 	}
 }
 
+// forget ends a process, and its disk is empty.
+func (s *simulation) forget(p *simProcess) {
+	s.crash(p)
+	p.disk, p.copies = state.NewMemory(), nil
+}
+
 // turn lets a process take a turn of its loop.
 func (s *simulation) turn(p *simProcess) error {
 	switch {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
-	"github.com/freshline/freshline/state"
 	"github.com/freshline/freshline/stream/engine/enginetest"
 )
 
@@ -199,8 +198,7 @@ func (s *simulation) loseAll() error {
 	}
 	before := s.events
 	for _, p := range s.processes {
-		s.crash(p)
-		p.disk, p.copies = state.NewMemory(), nil
+		s.forget(p)
 	}
 	if err := s.quiet(); err != nil {
 		return err

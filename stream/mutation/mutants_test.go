@@ -15,7 +15,7 @@ type noticer struct {
 }
 
 var (
-	deployments = noticer{"./stream", []string{"-run", "TestSimulation$", "-histories", "2500"}}
+	deployments = noticer{"./stream", []string{"-run", "TestRegression|TestSimulation$", "-histories", "2500"}}
 	engines     = noticer{"./stream/engine", []string{"-run", "TestSimulation$", "-histories", "5000"}}
 	logs        = noticer{"./stream", []string{"-run", "TestReadLogs|TestStableOffsets"}}
 	commits     = noticer{"./stream", []string{"-run", "Zombie|Lost|Outcome|Refused|Aborts"}}

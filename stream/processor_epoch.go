@@ -40,7 +40,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 		return nil
 	}
 	start := p.clock.Now()
-	reader, err := p.beginState(nil)
+	reader, err := p.beginState()
 	if err != nil {
 		return err
 	}
@@ -66,14 +66,11 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	return nil
 }
 
-// beginState begins an overlay over the state as it is, read through over if there is one.
-func (p *Processor) beginState(over func(state.ReadCloser) state.ReadCloser) (state.ReadCloser, error) {
+// beginState begins an overlay over the state as it is.
+func (p *Processor) beginState() (state.ReadCloser, error) {
 	reader, err := p.store.Reader()
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
-	}
-	if over != nil {
-		reader = over(reader)
 	}
 	if p.overlay == nil {
 		p.overlay = state.NewOverlay(reader)

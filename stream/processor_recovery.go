@@ -31,7 +31,6 @@ type recovery struct {
 	features map[string]graph.FeatureKey
 	next     map[task]int64 // the first request that each has not done
 	reader   state.ReadCloser
-	written  *state.Written // under the prefixes of the fresh ones
 	limit    state.Limit
 	read     int64 // records
 }
@@ -108,7 +107,6 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 			p.forgetTasks(r.tasks)
 		}
 	}()
-	r.written = nil
 	r.requestsDone()
 	inputs, err := r.inputs(ctx)
 	if err != nil {
@@ -118,7 +116,7 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.begin(); err != nil {
+	if r.reader, err = p.beginState(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.reader.Close()) }()
@@ -222,34 +220,16 @@ func (r *recovery) record(t task, rebuild bool) (record taskRecord, err error) {
 	if err != nil || !r.fresh[t] {
 		return record, err
 	}
-	for _, prefix := range r.prefixes(t) {
+	prefixes := engine.RouterPrefixes(t.source())
+	if t.topic == p.o.Namespace.Rows() {
+		prefixes = [][]byte{engine.ResolverPrefix(t.partition)}
+	}
+	for _, prefix := range prefixes {
 		if err := p.store.DropPrefix(prefix); err != nil {
 			return record, fmt.Errorf("drop state: %w", err)
 		}
 	}
 	return taskRecord{logs: positions{}}, nil
-}
-
-// prefixes returns those of all that the state has of a task.
-func (r *recovery) prefixes(t task) [][]byte {
-	if t.topic == r.p.o.Namespace.Rows() {
-		return [][]byte{engine.ResolverPrefix(t.partition)}
-	}
-	return engine.RouterPrefixes(t.source())
-}
-
-// begin begins an overlay over the state as it is. Of tasks that start from nothing it is asked only for what they have
-// written since.
-func (r *recovery) begin() (err error) {
-	if r.written == nil {
-		var prefixes [][]byte
-		for t := range r.fresh {
-			prefixes = append(prefixes, r.prefixes(t)...)
-		}
-		r.written = state.NewWritten(prefixes)
-	}
-	r.reader, err = r.p.beginState(r.written.Over)
-	return err
 }
 
 // take gives one record to the tasks that it is news for.
@@ -299,7 +279,6 @@ func (r *recovery) flush(end bool) error {
 	if err := p.engine.Defer(); err != nil {
 		return err
 	}
-	r.written.Note(p.overlay)
 	if err := p.store.Apply(p.overlay); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
@@ -310,7 +289,9 @@ func (r *recovery) flush(end bool) error {
 	if err := r.reader.Close(); err != nil {
 		return err
 	}
-	return r.begin()
+	var err error
+	r.reader, err = p.beginState()
+	return err
 }
 
 // finish writes down how far the tasks have come, and begins to read their inputs.

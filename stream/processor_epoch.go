@@ -40,7 +40,7 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 		return nil
 	}
 	start := p.clock.Now()
-	reader, err := p.beginState()
+	reader, err := p.beginState(nil)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,14 @@ func (p *Processor) runEpoch(ctx context.Context) error {
 	return nil
 }
 
-// beginState begins an overlay over the state as it is.
-func (p *Processor) beginState() (state.ReadCloser, error) {
+// beginState begins an overlay over the state as it is; a sieve, which may be nil, spares it questions.
+func (p *Processor) beginState(sieve *state.Sieve) (state.ReadCloser, error) {
 	reader, err := p.store.Reader()
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if sieve != nil {
+		reader = sieve.Reader(reader)
 	}
 	if p.overlay == nil {
 		p.overlay = state.NewOverlay(reader)

@@ -32,7 +32,9 @@ type recovery struct {
 	next     map[task]int64 // the first request that each has not done
 	reader   state.ReadCloser
 	limit    state.Limit
-	read     int64 // records
+	read     int64    // records
+	empty    [][]byte // prefixes of the state under which it had nothing
+	sieve    *state.Sieve
 }
 
 // recover brings tasks to life, under the newest graph: whoever had them before may have known a newer one than we,
@@ -112,11 +114,13 @@ func (r *recovery) run(ctx context.Context, rebuild bool) (err error) {
 	if err != nil {
 		return err
 	}
+	r.empty = nil
 	starts, err := r.starts(rebuild)
 	if err != nil {
 		return err
 	}
-	if r.reader, err = p.beginState(); err != nil {
+	r.sieve = state.NewSieve(r.empty)
+	if r.reader, err = p.beginState(r.sieve); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.reader.Close()) }()
@@ -229,6 +233,7 @@ func (r *recovery) record(t task, rebuild bool) (record taskRecord, err error) {
 			return record, fmt.Errorf("drop state: %w", err)
 		}
 	}
+	r.empty = append(r.empty, prefixes...)
 	return taskRecord{logs: positions{}}, nil
 }
 
@@ -279,6 +284,7 @@ func (r *recovery) flush(end bool) error {
 	if err := p.engine.Defer(); err != nil {
 		return err
 	}
+	r.sieve.Add(p.overlay)
 	if err := p.store.Apply(p.overlay); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
@@ -290,7 +296,7 @@ func (r *recovery) flush(end bool) error {
 		return err
 	}
 	var err error
-	r.reader, err = p.beginState()
+	r.reader, err = p.beginState(r.sieve)
 	return err
 }
 

@@ -16,8 +16,7 @@ import (
 type Badger struct {
 	dir   *directory
 	limit Limit
-	spare uint64                          // bytes that the disk must have left for a write to begin
-	free  func(dir string) (uint64, bool) // freeBytes, but in tests
+	spare uint64 // bytes that the disk must have left for a write to begin
 
 	mu     sync.RWMutex // held for reading while db is in use, for writing to change what follows
 	db     *badger.DB
@@ -57,13 +56,16 @@ func OpenBadger(dir string, opts ...Option) (*Badger, error) {
 	}
 	// Badger refuses at its bounds, not beyond them, and counts a mark of its own.
 	limit := Limit{Keys: int(db.MaxBatchCount()) - 2, Bytes: int(db.MaxBatchSize()) - 64}
-	return &Badger{dir: d, db: db, limit: limit, spare: 2 * uint64(o.memtable), free: freeBytes}, nil
+	return &Badger{dir: d, db: db, limit: limit, spare: spareOf(o)}, nil
 }
 
 func openChecked(d *directory, o options) (*badger.DB, error) {
 	boot := o.bootID()
 	if err := d.check(boot); err != nil {
 		return nil, err
+	}
+	if err := d.checkRoom(spareOf(o)); err != nil {
+		return nil, fmt.Errorf("open the state directory %s: %w", d.path, err)
 	}
 	// With Sync, a stop of the machine does no harm, unless a run without it has left writes behind.
 	if _, was, ok := d.openedBy(); o.sync && (!ok || was == "") {
@@ -166,8 +168,8 @@ func (b *Badger) Apply(o *Overlay) error {
 	if o.Len() == 0 {
 		return nil
 	}
-	if err := b.checkRoom(); err != nil {
-		return err
+	if err := b.dir.checkRoom(b.spare); err != nil {
+		return fmt.Errorf("apply to the state directory %s: %w", b.dir.path, err)
 	}
 	txn := b.db.NewTransaction(true)
 	defer txn.Discard()
@@ -180,17 +182,6 @@ func (b *Badger) Apply(o *Overlay) error {
 		return fmt.Errorf("apply to the state directory %s: %w", b.dir.path, err)
 	}
 	return nil
-}
-
-// checkRoom refuses a write while the disk has little room. Badger writes to files that are mapped into memory and have
-// holes: where the disk has no block for one, the system ends the process by SIGBUS, and nobody can say why.
-func (b *Badger) checkRoom() error {
-	free, ok := b.free(b.dir.path)
-	if !ok || free >= b.spare {
-		return nil
-	}
-	return fmt.Errorf("apply to the state directory %s: %w: its disk has %d MiB free and must have %d MiB; make room there, or use a directory on another disk",
-		b.dir.path, syscall.ENOSPC, free>>20, b.spare>>20)
 }
 
 // fill makes the pending writes of o those of txn. Badger copies keys and values when it
@@ -246,7 +237,8 @@ func (b *Badger) DropPrefix(prefix []byte) error {
 	return nil
 }
 
-// Close implements Store.
+// Close implements Store. On a disk that is about to be full it refuses, as Apply does: it would have to write. The end of
+// the process does no harm then.
 func (b *Badger) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -255,6 +247,9 @@ func (b *Badger) Close() error {
 	}
 	if b.readers > 0 {
 		return fmt.Errorf("close the state directory %s: %d readers are open", b.dir.path, b.readers)
+	}
+	if err := b.dir.checkRoom(b.spare); err != nil {
+		return fmt.Errorf("close the state directory %s: %w", b.dir.path, err)
 	}
 	b.closed = true
 	err := b.db.Close()

@@ -288,24 +288,26 @@ func TestBadgerFailedWriteCondemnsTheDirectory(t *testing.T) {
 	closeStore(t, b)
 }
 
-// A write that the disk may have no room for is not begun.
+// What the disk may have no room for is not begun.
 func TestBadgerRefusesOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	b := openBadger(t, dir)
 	applyPairs(t, b, "a=1")
-	b.free = func(string) (uint64, bool) { return 16<<20 - 1, true }
+	b.dir.free = func(string) (uint64, bool) { return 16<<20 - 1, true }
 	o := NewOverlay(nil)
 	o.Set([]byte("b"), nil)
-	err := b.Apply(o)
-	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "15 MiB free and must have 16 MiB") {
-		t.Fatalf("apply on a full disk: %v", err)
+	for what, do := range map[string]func() error{"apply": func() error { return b.Apply(o) }, "close": b.Close} {
+		err := do()
+		if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "15 MiB free and must have 16 MiB") {
+			t.Fatalf("%s on a full disk: %v", what, err)
+		}
 	}
 	wantPairs(t, b, "a=1")
-	b.free = func(string) (uint64, bool) { return 16 << 20, true }
+	b.dir.free = func(string) (uint64, bool) { return 16 << 20, true }
 	if err := b.Apply(o); err != nil {
 		t.Fatal(err)
 	}
-	b.free = func(string) (uint64, bool) { return 0, false } // not known
+	b.dir.free = func(string) (uint64, bool) { return 0, false } // not known
 	applyPairs(t, b, "b")
 	closeStore(t, b)
 	b = openBadger(t, dir)

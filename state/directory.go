@@ -27,6 +27,7 @@ const (
 type directory struct {
 	path string
 	lock *os.File
+	free func(dir string) (uint64, bool) // freeBytes, but in tests
 }
 
 // openDirectory makes path where it is not there and locks it.
@@ -35,7 +36,7 @@ func openDirectory(path string) (*directory, error) {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	lock, err := lockDirectory(path)
-	d := &directory{path, lock}
+	d := &directory{path, lock, freeBytes}
 	if errors.Is(err, ErrLocked) {
 		by := "another process"
 		if pid, _, ok := d.openedBy(); ok {

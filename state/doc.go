@@ -84,8 +84,8 @@
 //     the boot id in OPEN decides, not they. A kill, or a move of the directory after Close, is no such stop.
 //   - An Apply that fails in Badger itself, not for being too large, may have shown half of its
 //     writes to memory. The store takes no more writes then and condemns its directory.
-//   - A full disk ends a process that writes to a mapped file (SIGBUS), so an Apply asks for the room first, which must be
-//     two memtables (128 MiB): one that is written, one that becomes a table. It leaves the store as it was.
+//   - A full disk ends a process that writes to a mapped file (SIGBUS), so OpenBadger, Apply and Close ask for the room first,
+//     which must be two memtables (128 MiB): one that is written, one that becomes a table. What refuses has done nothing.
 //   - Badger panics on goroutines of its own, or ends the process, over a damaged table. So the tables
 //     are opened once before Badger does, where a panic can be caught. [Verify] checks every block there, at
 //     some GB a second where the system has the tables in memory. Badger's own checks of the blocks that it reads are

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshline/freshline/graph"
@@ -397,8 +396,8 @@ func (p *Processor) settle(ctx context.Context, err error) error {
 	case errors.Is(err, ErrAborted):
 		p.o.Log.Warn("an epoch was aborted and is repeated", "error", err)
 		return p.clock.Pause(ctx, minCommitInterval)
-	case errors.Is(err, kerr.FencedInstanceID):
-		return fmt.Errorf("another process runs with --instance-id %s, stop one of them: %w", p.o.InstanceID, err)
+	// That the group has another member of our instance id may be ourselves: a process that stood still for longer than a
+	// session joins anew. Where it is another process the member hears of it, while mend waits.
 	case errors.Is(err, ErrFenced), errors.Is(err, ErrUnknown), errors.Is(err, errNotApplied) && !errors.Is(err, state.ErrDamaged):
 		p.unsettled = err
 		return nil

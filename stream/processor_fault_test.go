@@ -6,6 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/freshline/freshline/state"
 )
 
@@ -122,6 +125,38 @@ func TestAnEpochThatTheStateDoesNotHave(t *testing.T) {
 	}
 	deleteDocs(t, producer, docs)
 	awaitWork(t, cluster, ns, 0)
+}
+
+// TestAMemberThatHasJoinedAnew: a process that stood still for longer than a session joins its group anew, and the group
+// answers to what the member before commits that the instance id is another's. Nobody else has it: the process goes on.
+func TestAMemberThatHasJoinedAnew(t *testing.T) {
+	broker := testBroker(t, "")
+	cluster, ns := broker.Cluster(), Namespace("anew")
+	testTopics(t, cluster, ns, testGraph(t, twoReadersGraph))
+	publishGraph(t, cluster, ns, twoReadersGraph)
+	testProcessor(t, ProcessorOptions{Cluster: cluster, Namespace: ns, InstanceID: "one"})
+	var refused atomic.Bool
+	broker.cluster.ControlKey(kmsg.TxnOffsetCommit.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		req := request.(*kmsg.TxnOffsetCommitRequest)
+		answer := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
+		for _, rt := range req.Topics {
+			at := kmsg.NewTxnOffsetCommitResponseTopic()
+			at.Topic, at.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				ap := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+				ap.Partition, ap.ErrorCode = rp.Partition, kerr.FencedInstanceID.Code
+				at.Partitions = append(at.Partitions, ap)
+			}
+			answer.Topics = append(answer.Topics, at)
+		}
+		refused.Store(true)
+		return answer, nil, true
+	})
+	putDocs(t, openProducer(t, cluster, ns), 10, 10)
+	awaitWork(t, cluster, ns, 10)
+	if !refused.Load() {
+		t.Error("no commit was refused")
+	}
 }
 
 // TestStateOfAnotherDeployment: a state directory that was used elsewhere is not trusted.

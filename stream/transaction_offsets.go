@@ -166,7 +166,7 @@ func offsetError(epoch *Epoch, ids map[string][16]byte, topic string, id [16]byt
 	}
 	switch err {
 	case kerr.FencedInstanceID:
-		return fmt.Errorf("commit offsets of group %s: another process runs with --instance-id %s: %w", epoch.Group, epoch.InstanceID, err)
+		return fmt.Errorf("commit offsets of group %s: %s is no longer its member of --instance-id %s: %w", epoch.Group, epoch.MemberID, epoch.InstanceID, err)
 	case kerr.UnknownTopicID:
 		return fmt.Errorf("commit the offset of topic %s partition %d for group %s: the topic was deleted or created anew since this process started, restart it: %w", topic, partition, epoch.Group, err)
 	}

@@ -23,9 +23,8 @@ import (
 const rollingSamples = 5000
 
 // startShare starts processes that share the work of a load, and waits until each has its part.
-func startShare(ctx context.Context, t *testing.T, l *load, instances []string, args ...string) []*process {
+func startShare(ctx context.Context, t *testing.T, binary string, l *load, instances []string, args ...string) []*process {
 	t.Helper()
-	binary := freshlineBinary(t)
 	var processes []*process
 	for _, name := range instances {
 		p := newProcessAs(binary, t.TempDir(), broker.Brokers(), string(l.ns), name)
@@ -105,6 +104,7 @@ func recoveries(text string) (tasks, rebuilt, records int) {
 // reads of its logs what has come meanwhile and not what it has.
 func TestRollingRestart(t *testing.T) {
 	needReal(t)
+	binary := freshlineBinary(t) // before the deadline: it may have to be built
 	ctx := deadline(t, walkLimit)
 	l := &load{cluster: stream.Cluster{Brokers: broker.Brokers()}, ns: stream.Namespace(shortNamespace())}
 	l.size(rollingSamples)
@@ -113,7 +113,7 @@ func TestRollingRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	instances := []string{"one", "three", "two"}
-	processes := startShare(ctx, t, l, instances, "--on-stop", stream.StopStay.String())
+	processes := startShare(ctx, t, binary, l, instances, "--on-stop", stream.StopStay.String())
 	before, err := l.shares(ctx, instances)
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +167,7 @@ func TestRollingRestart(t *testing.T) {
 // of the one that has gone would have ended.
 func TestCleanStopHandsOver(t *testing.T) {
 	needReal(t)
+	binary := freshlineBinary(t) // before the deadline: it may have to be built
 	ctx := deadline(t, walkLimit)
 	l := &load{cluster: stream.Cluster{Brokers: broker.Brokers()}, ns: stream.Namespace(shortNamespace())}
 	l.size(rollingSamples)
@@ -174,7 +175,7 @@ func TestCleanStopHandsOver(t *testing.T) {
 	if err := l.write(ctx); err != nil {
 		t.Fatal(err)
 	}
-	processes := startShare(ctx, t, l, []string{"one", "two"})
+	processes := startShare(ctx, t, binary, l, []string{"one", "two"})
 	producer, err := stream.NewProducer(ctx, stream.ProducerOptions{Cluster: l.cluster, Namespace: l.ns})
 	if err != nil {
 		t.Fatal(err)

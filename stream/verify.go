@@ -16,12 +16,13 @@ import (
 
 	"github.com/freshline/freshline/graph"
 	"github.com/freshline/freshline/schema"
+	"github.com/freshline/freshline/state"
 )
 
 // VerifyOptions are the settings of Verify.
 type VerifyOptions struct {
-	// Dir is where the state is kept that is built for it; it must be empty, and is as large as that of all
-	// processes. Default: in memory.
+	// Dir is where the state is kept that is built for it, as large as that of all processes; it is removed at the end,
+	// and so is a state that is there before: never name that of a process. Default: in memory.
 	Dir string
 
 	// Registry is the schema registry, as in ProcessorOptions.
@@ -66,10 +67,18 @@ var errMoved = errors.New("records came while the topics were compared")
 // must be in its topic as it says it (E1), and no other.
 //
 // The processors must be at rest, which it waits for as long as ctx allows; it refuses where something is written
-// meanwhile. What internal marks and flags say is not compared, but for what follows from it.
+// meanwhile, again and again. What internal marks and flags say is not compared, but for what follows from it.
 func Verify(ctx context.Context, cluster Cluster, ns Namespace, o VerifyOptions) (*Verification, error) {
-	return verify(ctx, cluster, ns, o, true)
+	for try := 1; ; try++ {
+		v, err := verify(ctx, cluster, ns, o, true)
+		if !errors.Is(err, errMoved) || try == verifyTries {
+			return v, err
+		}
+	}
 }
+
+// verifyTries is how often Verify compares where records come meanwhile, before it gives up.
+const verifyTries = 5
 
 func verify(ctx context.Context, cluster Cluster, ns Namespace, o VerifyOptions, wait bool) (*Verification, error) {
 	if err := ns.Validate(); err != nil {
@@ -259,10 +268,20 @@ func (v *verifier) compute(ctx context.Context, say func(*kgo.Record)) (err erro
 	if err := p.prepareTopics(ctx); err != nil {
 		return err
 	}
+	if v.o.Dir != "" {
+		// What is there would be trusted.
+		if err := state.Destroy(v.o.Dir); err != nil {
+			return err
+		}
+	}
 	if err := p.openStore(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.store.Close()) }()
+	defer func() {
+		if err = errors.Join(err, p.store.Close()); v.o.Dir != "" {
+			err = errors.Join(err, state.Destroy(v.o.Dir))
+		}
+	}()
 	p.beginAnswers()
 	defer p.endAnswers()
 	following, stop := context.WithCancel(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,8 @@ has to be in its topic as it follows from the rules, and no other. It writes not
 group.
 
 Processors may run; it waits until they have nothing left to do, and fails where samples are written meanwhile. It keeps
-a state of its own, as large as that of all processes together, in memory or in the --dir that is named, which must be
-empty. The exit code is 3 where anything differs; what to do then is "freshline reset", and to tell us.`
+a state of its own, as large as that of all processes together, in memory or in the --dir that is named, which must not
+be there or be empty, and is emptied at the end. The exit code is 3 where anything differs; what to do then is "freshline reset", and to tell us.`
 
 // shownDifferences is how many differences are printed without --all.
 const shownDifferences = 100
@@ -55,6 +56,9 @@ func (c *cli) verify(cmd *cobra.Command, dir string, all bool) error {
 	registry, err := c.registry()
 	if err != nil {
 		return err
+	}
+	if entries, err := os.ReadDir(dir); dir != "" && err == nil && len(entries) > 0 {
+		return fmt.Errorf("--dir %s is not empty: name a directory that is, or that is not there", dir)
 	}
 	reading := &readingProgress{positions: map[string][2]int64{}}
 	progress := c.startProgress("verify", reading.text)

@@ -64,7 +64,8 @@ type taskState struct {
 	committed int64 // of its input: what the group has; below position where recovery has read on
 	record    taskRecord
 
-	unfinished bool // what the group was told last (Epoch.Unfinished); true as long as nothing was
+	told       bool // whether the group was told how the task stands; what it has is of whoever had the task before
+	unfinished bool // what it was told last (Epoch.Unfinished)
 }
 
 func taskRecordKey(t task) []byte {

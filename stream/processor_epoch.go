@@ -120,7 +120,7 @@ func (p *Processor) step(ctx context.Context, ep *epoch) ([]*kgo.Record, error) 
 		if unfinished {
 			ep.stats.Unfinished++
 		}
-		if state.unfinished != unfinished {
+		if !state.told || state.unfinished != unfinished {
 			p.note(ep, t)
 		}
 	}
@@ -359,7 +359,7 @@ func (p *Processor) commit(ctx context.Context, ep *epoch, records []*kgo.Record
 	}
 	for t := range ep.positions {
 		if state := p.tasks[t]; state != nil {
-			state.unfinished = unfinished[t.topic][t.partition]
+			state.told, state.unfinished = true, unfinished[t.topic][t.partition]
 		}
 	}
 	note := p.savePositions(ep, committed)

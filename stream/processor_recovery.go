@@ -307,7 +307,7 @@ func (r *recovery) finish(reached map[string]map[int32]int64, inputs map[string]
 	now := p.clock.Now().UnixMilli()
 	begin := map[string]map[int32]int64{}
 	for _, t := range r.tasks {
-		s := &taskState{unfinished: true, record: taskRecord{owned: true, time: now, logs: positions{}}}
+		s := &taskState{record: taskRecord{owned: true, time: now, logs: positions{}}}
 		if t.topic == rows {
 			s.position, s.committed = reached[rows][t.partition], max(0, inputs[rows][t.partition])
 			s.record.logs.set(rows, t.partition, s.position)

@@ -84,7 +84,12 @@ func (c *scenario) put(feature graph.FeatureKey, columns map[string]graph.Value,
 // answer does what the event of a key asks for, as it expects: it writes the sample, or one child of the parent.
 func (c *scenario) answer(feature graph.FeatureKey, key string, more map[string]graph.Value, change ...func(*graph.Record)) {
 	c.t.Helper()
-	e := c.event(feature, key)
+	c.answerTo(c.event(feature, key), feature, key, more, change...)
+}
+
+// answerTo does what an event of a key asked for, whatever has come since.
+func (c *scenario) answerTo(e *simEvent, feature graph.FeatureKey, key string, more map[string]graph.Value, change ...func(*graph.Record)) {
+	c.t.Helper()
 	if e == nil || e.Expected == nil {
 		c.t.Fatalf("%s %s has no work: %v", feature, key, e)
 	}
@@ -103,6 +108,11 @@ func (c *scenario) answer(feature graph.FeatureKey, key string, more map[string]
 		rec.FeatureVersion = graph.String(e.FeatureVersion)
 		enginetest.FillMaps(rec, e.Expected.ByField.Map(), nil)
 	}}, change...)...)
+}
+
+// remove deletes a sample, by a tombstone under its record key.
+func (c *scenario) remove(feature graph.FeatureKey, key string) {
+	c.write(feature, &engine.Write{Key: []byte(key), Delete: true}, false)
 }
 
 // event is what was said last of a key, nil where it is fresh.

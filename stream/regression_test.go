@@ -29,6 +29,14 @@ features:
   - {key: chunk, id_columns: [chunk], fields: [x], deps: [{feature: video, lineage: {expansion: [video]}}]}
 `
 
+// pairGraph: a feature is made of two others.
+const pairGraph = `
+features:
+  - {key: left, id_columns: [id], fields: [x]}
+  - {key: right, id_columns: [id], fields: [x]}
+  - {key: made, id_columns: [id], fields: [x], deps: [left, right]}
+`
+
 func id(n int64) map[string]graph.Value { return map[string]graph.Value{"id": graph.Int(n)} }
 
 // TestRegressionEmitOnChangeAfterCrash: what is judged to be no change, since a result that was never sent had been
@@ -85,7 +93,8 @@ func key(name string, n int64) string {
 	return string(graph.AppendKeyJSON(nil, []string{name}, []graph.Value{graph.Int(n)}))
 }
 
-// TestRegressionTombstonesOnKeyChange: a change of the foreign key took the old result back twice (KAFKA-16394).
+// TestRegressionTombstonesOnKeyChange: a change of the foreign key, and a deletion, took the old result back twice
+// (KAFKA-16394).
 func TestRegressionTombstonesOnKeyChange(t *testing.T) {
 	c := newScenario(t, movingGraph, 2, 1)
 	c.put("part", map[string]graph.Value{"id": graph.Int(1), "of": graph.Int(1)}, "v1")
@@ -96,10 +105,23 @@ func TestRegressionTombstonesOnKeyChange(t *testing.T) {
 	}
 	c.expect("whole", `{"of":1}`, graph.Fresh)
 	c.expect("whole", `{"of":2}`, graph.New)
+	for deletion, want := range []int{1, 0} {
+		c.remove("part", `{"id":1}`)
+		if said := c.rest(); said != want {
+			t.Errorf("deletion %d: %d records were said, want %d", deletion, said, want)
+		}
+	}
+	c.expect("whole", `{"of":2}`, graph.Fresh)
 }
 
 // TestRegressionRecoveryToTheLastStableOffset: what is committed and has no marker yet was not restored (KAFKA-10167).
 func TestRegressionRecoveryToTheLastStableOffset(t *testing.T) {
+	t.Run("log", recoverBehindAMarker)
+	t.Run("process", recoverAfterLateMarkers)
+}
+
+// recoverAfterLateMarkers has a process die that has committed, and start again without its state and before the markers.
+func recoverAfterLateMarkers(t *testing.T) {
 	c := newScenario(t, chainGraph, 1, 1)
 	c.put("raw", id(1), "v1")
 	c.rest()
@@ -120,6 +142,30 @@ func TestRegressionRecoveryToTheLastStableOffset(t *testing.T) {
 	if said := c.rest(); said != 0 {
 		t.Errorf("%d records were said again", said)
 	}
+}
+
+// TestRegressionTriggerWhileWorkRuns: of two upstreams one changed while the work that both had asked for was under way,
+// and nothing came of it when that work was done (Dagster #24650).
+func TestRegressionTriggerWhileWorkRuns(t *testing.T) {
+	t.Run("processor", changeWhileWorkRuns)
+	t.Run("worker", offerWhileWorkRuns)
+}
+
+// changeWhileWorkRuns: the answer of what was asked for first comes after the change.
+func changeWhileWorkRuns(t *testing.T) {
+	c := newScenario(t, pairGraph, 1, 1)
+	c.put("left", id(1), "v1")
+	c.put("right", id(1), "v1")
+	c.rest()
+	running := c.expect("made", `{"id":1}`, graph.New)
+	c.put("right", id(1), "v2")
+	c.rest()
+	c.answerTo(running, "made", `{"id":1}`, nil)
+	c.rest()
+	c.expect("made", `{"id":1}`, graph.Stale, "UPSTREAM_DATA")
+	c.answer("made", `{"id":1}`, nil)
+	c.rest()
+	c.expect("made", `{"id":1}`, graph.Fresh)
 }
 
 // TestRegressionHalfAnExpansionGroup: an expansion that was written in half is seen.
